@@ -155,29 +155,35 @@ def test_a_service_is_compared_with_its_model_by_following_the_page(
     encoder = ContextualEncoder(load(options, tmp_path / "served"), options)
     monkeypatch.delenv("SHOP_KEY", raising=False)
     key = "sk-of-the-shop-0123456789"
-    minilm = Service(lambda texts, input_type: encoder.encode(texts), model="minilm", key=key)
+    minilm = Service(lambda texts, input_type: encoder.encode(texts), model="minilm", reranker="reranker", key=key)
     with serve(minilm, port=47863):
         follow("use-an-api.md", project)
 
     board = pd.DataFrame(leaderboard(project, "tiny"))
-    assert set(board["embedding"]) == {"task.tfidf", "pretrained.here", "pretrained.service"}
+    assert set(board["embedding"]) == {"task.tfidf", "task.bm25", "task.reranked", "pretrained.here", "pretrained.service"}
     scores = board[board["ci_low"].notna()].pivot_table(index=["task", "metric"], columns="embedding", values="value")
     assert len(scores) >= 6
     np.testing.assert_allclose(scores["pretrained.service"], scores["pretrained.here"], rtol=1e-5, atol=1e-6)
     prices = board.groupby("embedding")["usd_per_million_texts"].max()
     assert prices["task.tfidf"] == prices["pretrained.here"] == 0 < prices["pretrained.service"]
+    assert prices["task.reranked"] == pytest.approx(2000)  # a request for each query
 
+    embedded = [text for request in minilm.billed if "input" in request.body for text in request.texts]
+    reranked = [request for request in minilm.billed if "query" in request.body]
+    assert len(reranked) == 60 + 3 and all(len(request.texts) <= 5 for request in reranked)
+    (file,) = (project / "data/04_feature/encodings/endpoints").glob("127.0.0.1_reranker-*.json")
+    assert json.loads(file.read_text())["by_purpose"].keys() == {"rerank", "latency"}
     (file,) = (project / "data/04_feature/encodings/endpoints").glob("127.0.0.1_minilm-*.json")
     account = json.loads(file.read_text())
-    assert account["texts"] == len(minilm.billed_texts) and account["by_purpose"].keys() == {
+    assert account["texts"] == len(embedded) and account["by_purpose"].keys() == {
         "dimension",
         "encode",
         "drift",
         "latency",
     }
     (estimate,) = pq.read_table(project / "data/07_model_output/tiny/pretrained/service/estimate.parquet").to_pylist()
-    assert estimate["texts"] == len(set(minilm.billed_texts)) - 1  # one more, for the dimension
-    again = len(minilm.billed_texts) - len(set(minilm.billed_texts))
+    assert estimate["texts"] == len(set(embedded)) - 1  # one more, for the dimension
+    again = len(embedded) - len(set(embedded))
     assert again <= 3 * 5 + 2 * 3  # the drift of three roles, and the requests of two tasks that were timed
     decision = pq.read_table(max((project / "data/08_reporting/tiny/decision.parquet").glob("*/*.parquet"))).to_pandas()
     service = decision[(decision["embedding"] == "pretrained.service") & decision["task"].isin(["topic", "search"])]

@@ -192,3 +192,15 @@ def test_what_is_made_of_a_control_cannot_be_exported() -> None:
     exportable = list_exportable(facts)
     assert {"task.bm25", "task.both"} <= exportable
     assert not exportable & {"control.random_8", "task.lucky", "task.chunks", "task.token_features"}
+
+
+def test_depths_of_a_services_reranker_are_embeddings_of_their_own() -> None:
+    options = {"base_url": "http://127.0.0.1:1/v1", "model": "m", "dialect": "tei", "depth": [10, 30]}
+    specs = expand({"task.paid": {"method": "api_reranker", "of": "task.bm25", "options": options}})
+    assert [specs[f"task.paid_depth{depth}"].options.depth for depth in (10, 30)] == [10, 30]  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="'budget_usd' needs 'price_per_million_tokens'"):
+        expand({"task.paid": {"method": "api_reranker", "of": "task.bm25", "options": {**options, "budget_usd": 1}}})
+    with pytest.raises(ValueError, match="start_from, which means nothing to api_reranker"):
+        expand(
+            {"task.paid": {"method": "api_reranker", "of": "task.bm25", "start_from": "domain.bert_8", "options": options}}
+        )

@@ -188,7 +188,7 @@ def _list_reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
 
 def _is_told(cost: str, facts: Mapping[str, Any]) -> bool:
     """Tell whether a cost says anything of this embedding: what is computed here has no price."""
-    return cost != "usd_per_million_texts" or "endpoint" in facts
+    return cost != "usd_per_million_texts" or "endpoint" in facts or bool(facts[cost])
 
 
 def _describe_service(facts: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ _PARTS_OF_OTHERS = (
     "retrieval.vector_searcher:VectorIndex",
     "retrieval.cross_encoder:CrossEncoderScorer",
     "learned.token_encoder:TokenEncoder",
+    "remote.rerank:EndpointScorer",
 )
 """Classes that no method's line names: they are around, or within, those that a line names."""
 

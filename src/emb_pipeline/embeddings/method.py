@@ -108,7 +108,8 @@ class Method:
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
     is_paid : bool
-        Whether a service wants money for each text: what a run will cost is estimated before its first one.
+        Whether a service wants money for each text of a task: what all of them will cost is estimated before the first one.
+        The pairs of a reranker are known, and announced, once a task's queries were searched.
     bases : Bases, optional
         For methods that evaluate other embeddings of the grid with something added or taken away: which these may be.
     """

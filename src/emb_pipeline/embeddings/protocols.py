@@ -333,7 +333,10 @@ class RemoteEncoder(Protocol):
         ...
 
     def price_texts(self, texts: Sequence[str]) -> float:
-        """Estimate US dollars for a million texts such as these; NaN where the price is unknown."""
+        """Estimate US dollars for a million texts such as these; NaN where the price is unknown.
+
+        Of a reranker, a text is a query, with the passages that are read with it.
+        """
         ...
 
 

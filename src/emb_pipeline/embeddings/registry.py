@@ -22,7 +22,7 @@ from emb_pipeline.embeddings.recommenders.options import (
     Item2VecOptions,
     ItemKnnOptions,
 )
-from emb_pipeline.embeddings.remote.options import ApiOptions
+from emb_pipeline.embeddings.remote.options import ApiOptions, RerankOptions
 from emb_pipeline.embeddings.retrieval.options import (
     Bm25Options,
     ChunkedOptions,
@@ -68,6 +68,8 @@ _TRANSFORMER: dict[str, Any] = {
 }
 _TEXT_BASE = Bases(_TEXTS, "embedding of texts", "embeddings of texts")
 _RETRIEVERS = _TEXTS | _SEARCH
+_RETRIEVER = Bases(_RETRIEVERS, "retriever", "retrievers")
+_RERANKING = Derivation("reranking", "Reranked: against the retriever alone")
 _WORD_COUNTS = "sparse.word_counts:BagEncoder"
 _SIZES = (("dims", "dims"), ("by", "by"), ("precision", "precision"))
 _REPAIR = Derivation("repair", "Repaired with synonyms and antonyms")
@@ -346,8 +348,21 @@ _LINES = (
         has_dim=False,
         requirements="retrieval.cross_encoder:require",
         export="retrieval.reranker:RerankedIndex",
-        derivation=Derivation("reranking", "Reranked by a cross-encoder: against the retriever alone"),
-        bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
+        derivation=_RERANKING,
+        bases=_RETRIEVER,
+    ),
+    Method(
+        "api_reranker",
+        "API reranker",
+        RerankOptions,
+        "embedding",
+        _SEARCH,
+        "remote.rerank:build_api_reranker",
+        has_dim=False,
+        requirements="remote.api_encoder:require",
+        export="retrieval.reranker:RerankedIndex",
+        derivation=_RERANKING,
+        bases=_RETRIEVER,
     ),
     Method(
         "chunked",
@@ -361,7 +376,7 @@ _LINES = (
         derivation=Derivation(
             "chunking", "Passages found by their best chunk: against whole passages", axes=(("chunk", "size"),)
         ),
-        bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
+        bases=_RETRIEVER,
     ),
 )
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _LINES})

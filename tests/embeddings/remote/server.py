@@ -47,6 +47,7 @@ class Service:
 
     encode: Encode = encode_by_hash
     model: str = "tiny"
+    reranker: str | None = None
     key: str | None = None
     key_header: str = "Authorization"
     longest_text: int | None = None
@@ -102,7 +103,7 @@ def serve(service: Service, port: int = 0) -> Iterator[Service]:
             given = self.headers.get(service.key_header, "").removeprefix("Bearer ")
             if service.key is not None and given != service.key:
                 self._refuse(401, f"Incorrect API key provided: {given}. You can find your key in your account.")
-            elif body["model"] != service.model:
+            elif body["model"] not in (service.model, service.reranker):
                 self._refuse(404, f"The model '{body['model']}' does not exist")
             elif fault.isdigit():
                 self._refuse(int(fault), "try again later")

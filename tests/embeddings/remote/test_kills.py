@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.remote.account import Account, BudgetError
-from emb_pipeline.embeddings.remote.api_encoder import STATE, build_api_encoder
-from emb_pipeline.embeddings.remote.options import ApiOptions
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
+from emb_pipeline.embeddings.remote.account import STATE, Account, BudgetError
+from emb_pipeline.embeddings.remote.api_encoder import build_api_encoder
+from emb_pipeline.embeddings.remote.options import ApiOptions, RerankOptions
+from emb_pipeline.embeddings.remote.rerank import EndpointScorer
+from emb_pipeline.embeddings.retrieval.cross_encoder import SEPARATOR
 from emb_pipeline.storage.vector_rows import DenseRows
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
@@ -28,6 +31,7 @@ from .server import Service, count_tokens, encode_by_hash, serve
 pytestmark = pytest.mark.slow
 KILLS, CONCURRENCY, BATCH = 20, 4, 4
 TEXTS = [f"text number {number} of the shop" for number in range(800)]
+PAIRS = [f"query {number}{SEPARATOR}passage {place}" for number in range(40) for place in range(10)]
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
@@ -38,6 +42,11 @@ def encode_all(options: dict[str, Any], store: Path, ends: Any = None) -> None:
         build_api_encoder(ApiOptions(**options), store).encode(TEXTS)
     except BudgetError as error:
         ends.put(str(error))
+
+
+def score_all(options: dict[str, Any], store: Path) -> None:
+    """The same of a reranker: the passages of 40 queries."""
+    StoredEncoder(EndpointScorer(RerankOptions(**options), store / STATE), store).encode(PAIRS)
 
 
 @pytest.fixture
@@ -79,6 +88,29 @@ def test_no_text_that_was_answered_is_paid_again_over_twenty_kills(service: Serv
     assert Counter(service.billed_texts) == Counter(TEXTS) + lost
     spending = Account(ApiOptions(**options), tmp_path / STATE).read()
     assert spending.gone_usd >= 1e-3 * sum(map(count_tokens, service.billed_texts)) - 1e-9
+
+
+def test_no_pair_that_was_scored_is_paid_again_over_three_kills(service: Service, tmp_path: Path) -> None:
+    options = {"base_url": service.url, "model": "tiny", "batch_texts": BATCH, "concurrency": CONCURRENCY}
+    shards_of = EndpointScorer(RerankOptions(**options)).fingerprint()[:32]
+    n_lost = before = 0
+    for number in range(3):
+        process = PROCESSES.Process(target=score_all, args=(options, tmp_path))
+        process.start()
+        enough = before + random.Random(number).randint(2, 10)
+        while len(service.billed) < enough:
+            assert process.is_alive(), "there is nothing left to be killed"
+            time.sleep(0.001)
+        process.kill()
+        process.join()
+        shards = VectorShards(tmp_path / shards_of, DenseRows(1))
+        requests = service.billed[before : (before := settled(service))]
+        pairs = [[f"{each.body['query']}{SEPARATOR}{text}" for text in each.texts] for each in requests]
+        unstored = [each for each in pairs if not shards.find_stored(hash_texts(each)).all()]
+        assert len(unstored) <= CONCURRENCY
+        n_lost += sum(map(len, unstored))
+    score_all(options, tmp_path)
+    assert len(service.billed_texts) == len(PAIRS) + n_lost
 
 
 def test_two_workers_and_a_later_run_share_one_budget(service: Service, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ _log = logging.getLogger(__name__)
 class Encoder(RoleEncoder, Protocol):
     """An encoder that the store keeps the vectors of.
 
-    One whose vectors are no dense rows says how they are kept: ``row_format``, a `RowFormat`.
+    One whose vectors are no dense rows says how they are kept: ``row_format``, a `RowFormat`. One with texts that belong
+    together says in which order they are encoded: ``find_order``, places of the texts.
     """
 
     def fingerprint(self, role: Role = "text") -> str:
@@ -43,17 +44,22 @@ class Encoder(RoleEncoder, Protocol):
 class PaidEncoder(Encoder, Protocol):
     """An encoder whose every text costs money: each answer is stored as soon as it is there."""
 
-    @property
-    def n_compared(self) -> int:
-        """Texts that are encoded again, after new ones were, to compare their vectors."""
-        ...
-
     def announce(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
         """Say what texts that are not stored will cost, by their role: texts, tokens, usd. Refuse what must not be paid."""
         ...
 
     def encode_in_parts(self, texts: Sequence[str], role: Role = "text") -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Give places and vectors of parts of the texts, in any order; the next part is asked for when one is stored."""
+        ...
+
+
+@runtime_checkable
+class ChangingEncoder(PaidEncoder, Protocol):
+    """A service whose vectors of a text can change: some texts are encoded again, after new ones were."""
+
+    @property
+    def n_compared(self) -> int:
+        """Texts that are encoded again to compare their vectors."""
         ...
 
     def compare_again(self, texts: Sequence[str], vectors: np.ndarray, role: Role = "text") -> None:
@@ -145,7 +151,8 @@ class StoredEncoder:
         keys = hash_texts(texts)
         distinct, first = np.unique(keys, return_index=True)
         waiting = first[~shards.find_stored(distinct)]
-        waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
+        find_order = getattr(self._encoder, "find_order", _find_longest_first)
+        waiting = waiting[find_order([texts[row] for row in waiting.tolist()])]
         wait, is_new = _Wait(), False
         if len(waiting) and isinstance(self._encoder, PaidEncoder):
             self._encoder.announce({role: [texts[row] for row in waiting.tolist()]})
@@ -163,7 +170,7 @@ class StoredEncoder:
                         is_new = True
             if not len(rows) and len(waiting) <= self._rows_per_shard:  # other processes are at all of them
                 wait.go_on(len(waiting), shards.claimants)
-        if is_new and isinstance(self._encoder, PaidEncoder):
+        if is_new and isinstance(self._encoder, ChangingEncoder):
             compared = first[np.linspace(0, len(first) - 1, min(self._encoder.n_compared, len(first))).astype(np.int64)]
             again = [texts[row] for row in compared.tolist()]
             self._encoder.compare_again(again, np.array(shards.read_vectors(keys[compared])), role)
@@ -205,3 +212,7 @@ def _share_seconds(texts: Sequence[str], seconds: float) -> np.ndarray:
     lengths = np.array([1 + len(text) for text in texts], dtype=np.float64)
     shares: np.ndarray = seconds * lengths / lengths.sum()
     return shares
+
+
+def _find_longest_first(texts: Sequence[str]) -> np.ndarray:
+    return np.argsort([-len(text) for text in texts], kind="stable")

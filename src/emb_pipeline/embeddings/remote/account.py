@@ -7,6 +7,7 @@ killed process had reserved counts as spent, for the service may have billed it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import threading
 import time
@@ -23,6 +24,9 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import has_ended, hold_lock, name_this_process, write_atomically
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
+STATE = "endpoints"
+"""Folder in the store of encodings that holds accounts, and facts that were paid for."""
+_log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _TIMEOUTS = 10
 """Timeouts of a request after which its process, on a machine that cannot be asked, is taken to have ended."""
@@ -146,6 +150,44 @@ class Account:
             if entry is not None and maybe_billed:
                 spending.lost_usd += entry[1]
             self._save(spending)
+
+    def announce(self, n_texts: int, n_bytes: int, n_requests: int, what: str) -> dict[str, float]:
+        """Estimate what texts will cost, log it, and refuse what the budget does not allow.
+
+        Parameters
+        ----------
+        n_texts, n_bytes, n_requests : int
+            Texts to send, their bytes, and the requests that they take.
+        what : str
+            The texts, in the log: "texts to encode".
+
+        Returns
+        -------
+        dict of str to float
+            texts, tokens and usd; the last is NaN where the price is unknown.
+
+        Raises
+        ------
+        BudgetError
+            The estimate is above what is left.
+        """
+        if not n_texts:
+            return {"texts": 0, "tokens": 0.0, "usd": 0.0}
+        options, spending = self._options, self.read()
+        tokens = n_bytes * spending.tokens_per_byte
+        usd = options.price(tokens, n_requests) if options.has_price else float("nan")
+        unknown = "at a price that is unknown ('price_per_million_tokens')"
+        money = f"about ${usd:.6f}" if options.has_price else unknown
+        _log.info("%s: %d %s, about %.0f tokens, %s", options.place, n_texts, what, tokens, money)
+        budget = options.budget_usd
+        if budget is not None and spending.gone_usd + usd > budget:
+            raise BudgetError(
+                options.place,
+                f"{n_texts} {what.partition(' ')[0]} need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of "
+                f"${budget:g}, ${spending.gone_usd:.6f} are spent",
+                self.remedy("nothing was sent"),
+            )
+        return {"texts": n_texts, "tokens": tokens, "usd": usd}
 
     def remedy(self, note: str) -> str:
         """Say how a run goes on after its budget was reached."""

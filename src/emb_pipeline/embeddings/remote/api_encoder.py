@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,21 +15,19 @@ import numpy as np
 
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
-from emb_pipeline.embeddings.remote.account import Account, BudgetError, Spending
+from emb_pipeline.embeddings.remote.account import STATE, Account, Spending
 from emb_pipeline.embeddings.remote.answers import read_vectors
 from emb_pipeline.embeddings.remote.batches import count_bytes, cut_batches, prepare_text
 from emb_pipeline.embeddings.remote.drift import describe_drift, measure_drift
-from emb_pipeline.embeddings.remote.endpoint import Endpoint, TooLargeError
+from emb_pipeline.embeddings.remote.endpoint import Endpoint
 from emb_pipeline.embeddings.remote.keys import read_key
 from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.embeddings.remote.progress import Progress
 from emb_pipeline.embeddings.remote.remembered import RememberedFacts
+from emb_pipeline.embeddings.remote.sending import send_in_parts
 from emb_pipeline.text.words import unmark_words
 
-STATE = "endpoints"
-"""Folder in the store of encodings that holds accounts, and facts that were paid for."""
 _SAMPLE_TEXT = "dimension"
-_log = logging.getLogger(__name__)
 
 
 def require(options: ApiOptions) -> None:
@@ -153,31 +149,15 @@ class ApiEncoder:
         Returns
         -------
         dict of str to float
-            texts, tokens and usd; the last is NaN where the price is unknown.
+            As for `Account.announce`.
 
         Raises
         ------
         BudgetError
             The estimate is above what is left.
         """
-        spending = self.account.read()
-        n_texts = sum(map(len, texts.values()))
         n_bytes = sum(int(count_bytes(self._prepare(each, role)).sum()) for role, each in texts.items())
-        tokens = n_bytes * spending.tokens_per_byte
-        usd = self.options.price(tokens) if self.options.has_price else float("nan")
-        if not n_texts:
-            return {"texts": 0, "tokens": 0.0, "usd": 0.0}
-        money = f"about ${usd:.6f}" if self.options.has_price else "at a price that is unknown ('price_per_million_tokens')"
-        _log.info("%s: %d texts to encode, about %.0f tokens, %s", self.options.place, n_texts, tokens, money)
-        budget = self.options.budget_usd
-        if budget is not None and spending.gone_usd + usd > budget:
-            raise BudgetError(
-                self.options.place,
-                f"{n_texts} texts need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of ${budget:g}, "
-                f"${spending.gone_usd:.6f} are spent",
-                self.account.remedy("nothing was sent"),
-            )
-        return {"texts": n_texts, "tokens": tokens, "usd": usd}
+        return self.account.announce(sum(map(len, texts.values())), n_bytes, 0, "texts to encode")
 
     def compare_again(self, texts: Sequence[str], vectors: np.ndarray, role: Role = "text") -> None:
         """Encode some texts again, and remember how much their vectors differ from those that are stored: once a day."""
@@ -236,67 +216,17 @@ class ApiEncoder:
         batches = [
             rows[places] for places in cut_batches(n_bytes, self.options.batch_texts, self.options.batch_tokens / per_byte)
         ]
-        for batch, answered in self._send_all([[sent[row] for row in batch.tolist()] for batch in batches], role, purpose):
-            for part in answered.parts:
-                chosen = batches[batch][part.places]
-                if progress is not None:
-                    size = sum(len(sent[row].encode()) for row in chosen.tolist())
-                    progress.add(len(chosen), size, part.tokens, part.spending)
-                yield chosen, part.vectors
 
-    def _send_all(self, batches: Sequence[Sequence[str]], role: Role, purpose: str) -> Iterator[tuple[int, _Answered]]:
-        """Send requests, several at a time, and give the answers as they come; after an error, those that still come."""
-        waiting = iter(enumerate(batches))
-        under_way: dict[Future[_Answered], int] = {}
-        trouble: BaseException | None = None
-        stopped = threading.Event()
-        try:
-            with ThreadPoolExecutor(min(self.options.concurrency, max(len(batches), 1)), "endpoint") as pool:
-                while True:
-                    while trouble is None and len(under_way) < self.options.concurrency:
-                        number, batch = next(waiting, (-1, ()))
-                        if number < 0:
-                            break
-                        under_way[pool.submit(self._answer, batch, role, purpose, stopped)] = number
-                    if not under_way:
-                        break
-                    try:
-                        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                    except BaseException as error:  # an interruption: what is paid for is still taken
-                        trouble, done = error, set()
-                        stopped.set()
-                    for future in done:
-                        answered = future.result()
-                        yield under_way.pop(future), answered
-                        if answered.error is not None and trouble is None:
-                            trouble = answered.error
-                            stopped.set()
-        finally:
-            stopped.set()  # whoever stops taking answers asks for no more
-        if trouble is not None:
-            raise trouble
+        def ask(chosen: np.ndarray, stopped: threading.Event) -> _Answer:
+            return self._ask([sent[row] for row in chosen.tolist()], role, purpose, stopped)
 
-    def _answer(self, texts: Sequence[str], role: Role, purpose: str, stopped: threading.Event) -> _Answered:
-        """Send one request, in parts where the endpoint takes no more; an error comes with what was answered before it."""
-        answered = _Answered()
-        parts = [np.arange(len(texts))]
-        while parts:
-            places = parts.pop()
-            try:
-                answer = self._ask([texts[place] for place in places.tolist()], role, purpose, stopped)
-            except TooLargeError as error:
-                if len(places) == 1:
-                    answered.error = error
-                    break
-                parts += [places[len(places) // 2 :], places[: len(places) // 2]]
-                continue
-            except Exception as error:
-                answered.error = error
-                break
-            answered.parts.append(_Part(places, answer.vectors, answer.tokens, answer.spending))
-        return answered
+        for chosen, answer in send_in_parts(batches, ask, self.options.concurrency):
+            if progress is not None:
+                size = sum(len(sent[row].encode()) for row in chosen.tolist())
+                progress.add(len(chosen), size, answer.tokens, answer.spending)
+            yield chosen, answer.vectors
 
-    def _ask(self, texts: Sequence[str], role: Role, purpose: str, stopped: threading.Event | None = None) -> _Part:
+    def _ask(self, texts: Sequence[str], role: Role, purpose: str, stopped: threading.Event | None = None) -> _Answer:
         options = self.options
         body: dict[str, Any] = {"model": options.model, "input": list(texts)}
         if options.encoding_format is not None:
@@ -312,22 +242,13 @@ class ApiEncoder:
         vectors = read_vectors(answer.content, len(texts), self._dim, options.place)
         if options.normalize:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return _Part(np.arange(len(texts)), vectors, answer.tokens, answer.spending)
+        return _Answer(vectors, answer.tokens, answer.spending)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Vectors of some texts of a request, by their places in it."""
+class _Answer:
+    """Vectors of the texts of a request, and what it cost."""
 
-    places: np.ndarray
     vectors: np.ndarray
     tokens: int
     spending: Spending
-
-
-@dataclass
-class _Answered:
-    """Answers to a request, and the error after them, if there is one."""
-
-    parts: list[_Part] = field(default_factory=list)
-    error: Exception | None = None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from emb_pipeline.embeddings.remote.account import Account
 from emb_pipeline.embeddings.remote.batches import count_bytes
 from emb_pipeline.embeddings.remote.endpoint import Endpoint
 from emb_pipeline.embeddings.remote.options import ChatOptions
+from emb_pipeline.embeddings.remote.sending import send_in_parts
 from emb_pipeline.errors import DataError
 
 
@@ -40,26 +42,13 @@ class ChatClient:
             The endpoint does not answer, or with something else than a text; a key or a model that it refuses; a budget that
             is reached. What was answered before comes first.
         """
-        stopped = threading.Event()
-        trouble: BaseException | None = None
-        with ThreadPoolExecutor(self.options.concurrency, "endpoint") as pool:
-            number_of = {pool.submit(self._ask, prompt, stopped): number for number, prompt in enumerate(prompts)}
-            try:
-                for future in as_completed(number_of):
-                    error = None if future.cancelled() else future.exception()
-                    if error is not None and trouble is None:
-                        trouble = error
-                        stopped.set()
-                        for other in number_of:
-                            other.cancel()
-                    if error is None and not future.cancelled():
-                        yield number_of[future], future.result()
-            finally:
-                stopped.set()
-                for other in number_of:
-                    other.cancel()
-        if trouble is not None:
-            raise trouble
+
+        def ask(rows: np.ndarray, stopped: threading.Event) -> str:
+            return self._ask(prompts[int(rows[0])], stopped)
+
+        batches = [np.array([number]) for number in range(len(prompts))]
+        for rows, text in send_in_parts(batches, ask, self.options.concurrency):
+            yield int(rows[0]), text
 
     def _ask(self, prompt: str, stopped: threading.Event) -> str:
         body: dict[str, Any] = {

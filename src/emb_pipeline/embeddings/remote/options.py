@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -193,7 +193,16 @@ class ApiOptions(EndpointOptions):
 
 
 class RerankOptions(EndpointOptions):
-    """Scores from a reranker's endpoint: ``POST {base_url}/rerank``."""
+    """A reranker behind an endpoint, on top of a retriever: ``POST {base_url}/rerank``."""
+
+    axes: ClassVar[tuple[str, ...]] = ("depth",)
+
+    depth: Annotated[
+        int, Field(ge=1, le=10_000, description="passages of each query that are reordered; in the grid, a list of such")
+    ] = 30
+    latency_requests: Annotated[
+        int, Field(ge=0, le=1000, description="queries of a task that are sent, with their passages, and paid, for timing")
+    ] = 5
 
     dialect: Annotated[
         Literal["cohere", "voyage", "tei"],

@@ -26,7 +26,6 @@ from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 _FIRST, _SCORER, _PASSAGES = "first", "scorer", "passages.parquet"
 _DECIMALS = 5
 """Scores of pairs are compared to this precision: what lies below depends on the other pairs of a batch."""
-_PAIRS_AT_A_TIME = 20_000
 
 
 def build_reranker(
@@ -56,6 +55,11 @@ class Reranker:
         self.first: Searcher = make_searcher(base)
         self.depth = depth
         self.scorer: Any = scorer if encodings is None else StoredEncoder(scorer, encodings)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The retriever, and what scores pairs."""
+        return {self.name: self.first, "scorer": self.scorer}
 
     @property
     def details(self) -> dict[str, Any]:
@@ -125,7 +129,9 @@ class RerankedIndex:
         in_pool = (np.arange(hits.passages.shape[1]) < self.pool_depth) & (hits.scores > NOTHING) & (hits.passages >= 0)
         scores = np.full(hits.scores.shape, NOTHING)
         rows, places = np.nonzero(in_pool)
-        scores[rows, places] = np.round(self._score(queries, rows, hits.passages[rows, places]), _DECIMALS)
+        if len(rows):
+            pairs = _Pairs(queries, rows, self.passages, hits.passages[rows, places])
+            scores[rows, places] = np.round(np.asarray(self.scorer.encode(pairs), dtype=np.float64)[:, 0], _DECIMALS)
         ties = TieOrder(hashes(queries), self.passage_hashes)
         order = np.tile(np.arange(hits.passages.shape[1]), (len(queries), 1))
         for row in range(len(order)):
@@ -134,16 +140,6 @@ class RerankedIndex:
             order[row, :n_pooled] = np.lexsort((keys, -scores[row, :n_pooled]))
         order = order[:, :k]
         return Hits(np.take_along_axis(hits.passages, order, axis=1), np.take_along_axis(scores, order, axis=1))
-
-    def _score(self, queries: Sequence[str], rows: np.ndarray, passages: np.ndarray) -> np.ndarray:
-        """Score pairs of a query's row and a passage: shape (n_pairs,), float64."""
-        found = np.empty(len(rows))
-        for start in range(0, len(rows), _PAIRS_AT_A_TIME):
-            part = slice(start, start + _PAIRS_AT_A_TIME)
-            pairs = zip(rows[part].tolist(), passages[part].tolist(), strict=True)
-            texts = [f"{_clean(queries[row])}{SEPARATOR}{_clean(self.passages[place])}" for row, place in pairs]
-            found[part] = np.asarray(self.scorer.encode(texts), dtype=np.float64)[:, 0]
-        return found
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the retriever and what scores pairs in folders of their own, and the passages' texts."""
@@ -159,6 +155,32 @@ class RerankedIndex:
         texts, hashes_of_texts = table["text"].to_pylist(), table["hash"].to_numpy()
         first, scorer = read_index(folder / _FIRST), read_encoder(folder / _SCORER)
         return cls(facts["depth"], facts["retriever"], first, [], scorer, texts, hashes_of_texts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs(Sequence[str]):
+    """Pairs of a query and a passage, each as one text that is made when it is asked for.
+
+    Attributes
+    ----------
+    queries, passages : sequence of str
+    rows, places : ndarray of shape (n_pairs,), int64
+        The query and the passage of each pair.
+    """
+
+    queries: Sequence[str]
+    rows: np.ndarray
+    passages: Sequence[str]
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        """Pairs."""
+        return len(self.rows)
+
+    def __getitem__(self, pair: Any) -> Any:
+        """The text of a pair."""
+        query, passage = self.queries[int(self.rows[pair])], self.passages[int(self.places[pair])]
+        return f"{_clean(query)}{SEPARATOR}{_clean(passage)}"
 
 
 def _clean(text: str) -> str:
