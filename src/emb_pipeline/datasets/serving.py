@@ -16,6 +16,7 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         from emb_pipeline.deployment.bundle import Bundle
 
         self._model = Bundle.read(Path(context.artifacts["bundle"])).model
+        self._model.answer([""])  # kernels are compiled, and models read, before the first request
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         answers = self._model.answer(model_input)
