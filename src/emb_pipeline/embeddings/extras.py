@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from emb_pipeline.errors import DataError
@@ -51,3 +53,9 @@ def is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except ImportError:  # a finder of its own may refuse it
         return False
+
+
+@cache
+def read_version(package: str) -> str:
+    """Read the version of an installed package without its last part, which changes no result."""
+    return version(package).rsplit(".", 1)[0]

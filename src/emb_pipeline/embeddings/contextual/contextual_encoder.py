@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -26,6 +25,7 @@ from emb_pipeline.embeddings.contextual.models.precision import batch_tokens_in_
 from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.contextual.text_reader import TextReader, Window
+from emb_pipeline.embeddings.extras import read_version
 from emb_pipeline.embeddings.protocols import ROLES, Role, Similarity
 from emb_pipeline.errors import DataError
 
@@ -117,7 +117,7 @@ class ContextualEncoder(TextReader):
             "backend": self.options.backend,
             "dtype": precision_in_force(self.options.dtype, self.options.device),
             "device": device_in_force(self.options.device),
-            "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
+            "libraries": [read_version(name) for name in _ROUNDING],
         }
         if self.options.backend != "torch":
             facts["attention"] = "eager"

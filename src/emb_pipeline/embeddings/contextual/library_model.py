@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -22,7 +21,7 @@ from emb_pipeline.embeddings.contextual.models.model_card import describe_model
 from emb_pipeline.embeddings.contextual.models.precision import batch_tokens_in_force, device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.options import ReadingOptions
-from emb_pipeline.embeddings.extras import require_packages
+from emb_pipeline.embeddings.extras import read_version, require_packages
 from emb_pipeline.embeddings.protocols import ROLES, Role, Similarity
 from emb_pipeline.errors import DataError
 
@@ -85,7 +84,7 @@ class LibraryModel:
         return {
             "model": self.folder.fingerprint,
             "input": self.folder.input,
-            "library": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _VERSIONS],
+            "library": [read_version(name) for name in _VERSIONS],
             "prompt": prompt_in_force(self.reading, self._saved, role)[0],
             "task": TASKS[role],
             "max_length": self.reading.max_length,

@@ -85,6 +85,7 @@ class StoredEncoder:
 
     def __init__(self, encoder: Encoder, root: Path, *, rows_per_shard: int = ROWS_PER_SHARD) -> None:
         self._encoder, self._root, self._rows_per_shard = encoder, root, rows_per_shard
+        self._shards: dict[str, VectorShards] = {}
 
     @property
     def dim(self) -> int:
@@ -143,11 +144,18 @@ class StoredEncoder:
     def _select_unstored(self, texts: Sequence[str], role: Role) -> list[str]:
         keys = hash_texts(texts)
         distinct, first = np.unique(keys, return_index=True)
-        stored = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self._row_format).find_stored(distinct)
+        stored = self._open_shards(role).find_stored(distinct)
         return [texts[row] for row in first[~stored].tolist()]
 
+    def _open_shards(self, role: Role) -> VectorShards:
+        """Open what is stored of texts in a role: once, for all of its bytes are checked."""
+        name = self._encoder.fingerprint(role)[:32]
+        if name not in self._shards:
+            self._shards[name] = VectorShards(self._root / name, self._row_format)
+        return self._shards[name]
+
     def _fill(self, texts: Sequence[str], role: Role) -> tuple[VectorShards, np.ndarray]:
-        shards = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self._row_format)
+        shards = self._open_shards(role)
         keys = hash_texts(texts)
         distinct, first = np.unique(keys, return_index=True)
         waiting = first[~shards.find_stored(distinct)]
