@@ -224,6 +224,12 @@ class Experiment(Strict):
             if task in wanted and cell.supports(kind) and self._supports_examples(task, cell)
         ]
 
+    def reading_tasks_of(self, cell: EmbeddingSpec) -> list[str]:
+        """Find the tasks whose texts an embedding reads: its own, and those of embeddings that build on it."""
+        readers = [cell, *(each for each in self.cells if each.bases and cell in self.bases_of(each))]
+        read = {task for each in readers for task in self.tasks_of(each)}
+        return [task for task in self.tasks if task in read]
+
     @property
     def corrupted_on(self) -> list[str]:
         """Tasks that embeddings from corrupted text are evaluated on."""

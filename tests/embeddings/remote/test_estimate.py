@@ -15,6 +15,7 @@ from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.pipelines.evaluate.nodes import ESTIMATE, evaluate_with_bases
 from emb_pipeline.pipelines.evaluate.pipeline import create_pipeline
 from emb_pipeline.tasks.examples.paid_texts import estimate_cost, require_allowed
 
@@ -65,6 +66,41 @@ def test_no_task_is_evaluated_before_the_estimate_of_all(build: Build) -> None:
     assert {"examples@one", "examples@other"} <= set(estimate.inputs)
     for task in tasks:
         assert set(estimate.outputs) <= set(nodes[f"pretrained.service.{task}.evaluate_classification"].inputs)
+
+
+def test_what_builds_on_a_service_waits_for_its_estimate_too(build: Build) -> None:
+    """Of a service that is evaluated on no task by itself, a fusion and smaller vectors read what is paid for."""
+    options = build().model_dump(mode="json", exclude_defaults=True)
+    tasks = {
+        "search": {"kind": "retrieval", "source": {"reader": "squad", "download": "squad_v1"}},
+        "topic": {"kind": "classification", "source": {"reader": "csv", "path": "a.csv", "label": "label"}},
+    }
+    grid = {
+        "corpora": [],
+        "pretrained": {"service": {"method": "api", "options": options, "evaluate_on": []}},
+        "baselines": ["bm25"],
+        "derived": {
+            "pretrained.small": {"method": "reduced", "of": "pretrained.service", "options": {"dims": 2}},
+            "pretrained.both": {"method": "fusion", "of": ["task.bm25", "pretrained.small"]},
+        },
+        "tasks": list(tasks),
+    }
+    embeddings = expand_grid(grid, {})
+    sections = {"use_case": "shop", "grid": grid, "embeddings": embeddings, "tasks": tasks, "corpora": {}}
+    nodes = {node.name: node for node in create_pipeline(experiment=build_experiment(sections)).nodes}
+    estimate = nodes["pretrained.service.estimate_cost"]
+    assert {"examples@search", "examples@topic"} <= set(estimate.inputs)
+    waiting = [name for name, node in nodes.items() if set(estimate.outputs) <= set(node.inputs)]
+    evaluated = ("small.topic", "small.search", "both.search")
+    assert len(waiting) == 3 and all(any(each in name for name in waiting) for each in evaluated)
+
+
+def test_an_estimate_above_the_budget_of_a_base_is_the_failure_of_what_builds_on_it(build: Build, tmp_path: Path) -> None:
+    paid = build_api_encoder(build(price_per_million_tokens=1e6, budget_usd=2), tmp_path)
+    refused = evaluate_with_bases(
+        SEARCH, cell=None, definition=None, folders=None, **{f"{ESTIMATE}0": estimate_cost(paid, [TOPIC])}
+    )
+    assert all("of the budget of $2" in str(each) for each in refused)
 
 
 def test_a_fusion_with_a_service_costs_what_the_service_asks_for(service: Service, build: Build, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from emb_pipeline.tasks.registry import KINDS
 Tables = Mapping[str, pa.Table]
 BASE_TRAINING = "base_training_"
 """Prefix of those inputs of `collect_tasks` that are the trainings of what an embedding is made from."""
+ESTIMATE = "estimate"
+"""Prefix of those inputs of `evaluate_with_bases` that say what the services behind an embedding will ask for."""
 ARTIFACTS = ("vectors", "encoder", "cross_encoder")
 BASE = "base"
 
@@ -63,13 +65,22 @@ def evaluate_untrained(
 def evaluate_with_bases(
     task: Tables, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders, **left: Any
 ) -> CellScores:
-    """Evaluate an embedding that builds on others: their specifications, and what their trainings left, by `name_base`."""
+    """Evaluate an embedding that builds on others: their specifications, and what their trainings left, by `name_base`.
+
+    Nothing is sent where all that is to be sent to a service behind one of them exceeds its budget.
+    """
+    for name, estimate in left.items():
+        if name.startswith(ESTIMATE):
+            paid_texts.require_allowed(estimate)
     return evaluate_cell(task, _refer(cell, left).load(folders.encodings), cell, definition)
 
 
 @contain_failures(1)
 def estimate_cost(cell: EmbeddingSpec, folders: Folders, **tasks: Tables) -> pa.Table:
-    """Estimate what a service will ask for the texts of all of an embedding's tasks, before the first one is sent."""
+    """Estimate what a service will ask for the texts of all tasks that an embedding reads, before the first one is sent.
+
+    These are its own tasks, and those of embeddings that build on it. Chunks count as the passages that they are of.
+    """
     return paid_texts.estimate_cost(_build_encoder(cell, folders), list(tasks.values()))
 
 

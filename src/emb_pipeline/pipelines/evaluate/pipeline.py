@@ -47,7 +47,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     estimates = [
         _estimate_cost(cell, experiment)
         for cell in experiment.cells
-        if METHODS[cell.method].is_paid and experiment.tasks_of(cell)
+        if METHODS[cell.method].is_paid and experiment.reading_tasks_of(cell)
     ]
     gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
     origins = [_collect_origin(origin, experiment) for origin in experiment.origins]
@@ -84,7 +84,7 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
 
 
 def _estimate_cost(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
-    inputs = {f"task_{task}": f"examples@{task}" for task in experiment.tasks_of(cell)}
+    inputs = {f"task_{task}": f"examples@{task}" for task in experiment.reading_tasks_of(cell)}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:folders": "params:folders"}
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     return pipeline(
@@ -99,7 +99,9 @@ def _estimate_cost(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
 
 def _evaluate_with_bases(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     of_bases, specs = _list_bases(cell, experiment)
-    inputs = {"task": f"examples@{task}", **of_bases}
+    paid = [base for base in experiment.bases_of(cell) if METHODS[base.method].is_paid]
+    estimates = {f"{nodes.ESTIMATE}{number}": f"{base.name}.estimate" for number, base in enumerate(paid)}
+    inputs = {"task": f"examples@{task}", **of_bases, **estimates}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{task}",
