@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.storage.vector_rows import DenseRows, RowFormat, SparseRows, TokenRows, TokenVectors
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
+from emb_pipeline.storage.vector_rows import DenseRows, RowFormat, SparseRows, TokenRows, TokenVectors, read_whole
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
 TEXTS = [f"text {number}" for number in range(12)]
@@ -36,7 +38,7 @@ def list_rows(vectors: Any, rows: list[int]) -> list[np.ndarray]:
     return [dense[row] for row in rows]
 
 
-@pytest.mark.parametrize(
+of_every_kind = pytest.mark.parametrize(
     ("rows", "vectors"),
     [
         (DenseRows(3), np.arange(36, dtype=np.float32).reshape(12, 3)),
@@ -45,6 +47,9 @@ def list_rows(vectors: Any, rows: list[int]) -> list[np.ndarray]:
         (TokenRows(3, "float16"), make_tokens("float16")),
     ],
 )
+
+
+@of_every_kind
 def test_rows_of_two_shards_come_back_in_the_order_that_is_asked_for(rows: RowFormat, vectors: Any, tmp_path: Path) -> None:
     shards = VectorShards(tmp_path, rows)
     for part in (np.arange(7), np.arange(7, 12)):
@@ -56,6 +61,16 @@ def test_rows_of_two_shards_come_back_in_the_order_that_is_asked_for(rows: RowFo
         assert found.dtype == stored.dtype
     nothing = shards.read_vectors(KEYS[:0])
     assert (nothing.shape[0] if hasattr(nothing, "shape") else len(nothing)) == 0
+
+
+@of_every_kind
+def test_a_column_in_a_file_is_read_whole(rows: RowFormat, vectors: Any, tmp_path: Path) -> None:
+    write_parquet(pa.table({"vectors": rows.make_column(vectors)}), tmp_path / "rows.parquet")
+    read = read_whole(rows, read_parquet(tmp_path / "rows.parquet")["vectors"])
+    every = list(range(12))
+    for found, stored in zip(list_rows(read, every), list_rows(vectors, every), strict=True):
+        np.testing.assert_array_equal(found, stored)
+        assert found.dtype == stored.dtype
 
 
 def test_indices_of_sparse_rows_take_four_bytes(tmp_path: Path) -> None:
