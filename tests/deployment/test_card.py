@@ -66,6 +66,26 @@ def test_a_pretrained_model_has_its_language_on_the_card(languages: str | None, 
     assert (said in card) if said else ("pretrained model" not in card)
 
 
+def test_the_setting_and_the_parts_of_a_retriever_are_on_the_card() -> None:
+    model = {"architecture": "bert", "parameters": 1234, "bytes": 5e6, "license": "mit"}
+    prompts = {"query": {"prompt": "find: ", "from": "options"}}
+    parts = [
+        {"embedding": "task.bm25", "method": "bm25", "options": {"stem": "english"}},
+        {"embedding": "pretrained.e5", "method": "sentence_transformer", "options": {}, "model": model, "prompts": prompts},
+    ]
+    chosen = {"setting": {"task.bm25 k1": 0.9, "task.bm25 weight": None}, "chosen_on": "training queries"}
+    card = card_of({}, {}, parts=parts, **chosen)
+    assert "- setting: `task.bm25 k1` 0.9; chosen on training queries\n" in card
+    assert "- part `task.bm25`: BM25 (`bm25`), stem: `english`\n" in card
+    assert (
+        "- part `pretrained.e5`: Sentence Transformer (`sentence_transformer`)\n  - model: `bert`, 1,234 parameters" in card
+    )
+    assert "\n  - prompt of a query: `find: ` (options)\n" in card
+    assert "setting" not in card_of({}, {}, setting={"half_life": 3.0})
+    same = card_of({}, {}, parts=parts[1:], model=model, prompts=prompts)
+    assert same.count("1,234 parameters") == same.count("prompt of a query") == 1  # said of the whole already
+
+
 def test_no_name_is_a_tag_on_the_card() -> None:
     evil = "x`</code><script>alert(1)</script>"
     facts = {"embedding": f"pretrained.{evil}", "task": evil, "metric": "accuracy", "best": evil, "value": 0.5, "n": 9}

@@ -54,7 +54,7 @@ def export_chosen(
                 "method": stored.method,
                 "versions": list_versions(),
                 "parts": describe_parts(stored, loaded),
-                "chosen_on": cell["chosen_on"],
+                **({"chosen_on": cell["chosen_on"]} if isinstance(cell["chosen_on"], str) else {}),
             },
             stored.options.model_dump(mode="json"),
             seed=stored.seed,
