@@ -235,3 +235,10 @@ def test_what_is_timed_is_timed_alone(opened: Opened) -> None:
         at_any_time = {other.name for other in opened.whole.nodes} - {other.name for other in ordered}
         at_once = {"report.make_audit", "report.describe_embeddings"}
         assert at_any_time <= {*at_once, *(["report.collect_searches"] if len(timed) == 1 else [])}
+
+
+def test_a_task_that_is_run_by_its_tag_is_read_before_it_is_evaluated(opened: Opened) -> None:
+    for task in opened.experiment.tasks:
+        names = [node.name for node in opened.whole.only_nodes_with_tags(task).nodes]
+        read = next(place for place, name in enumerate(names) if name.startswith(f"ingest.{task}.read_"))
+        assert all(read < place for place, name in enumerate(names) if f".{task}.evaluate_" in name)

@@ -75,7 +75,8 @@ def _collect(experiment: Experiment) -> Pipeline:
     read.update({f"tokens_{corpus}": f"{corpus}.tokens" for corpus in experiment.corpora})
     return pipeline(
         [
-            node(nodes.collect_audits, {name: name for name in audits}, "audits", name="collect_audits"),
+            # With every task's tag: a run of one task evaluates it once what it is has been read again.
+            node(nodes.collect_audits, {name: name for name in audits}, "audits", name="collect_audits", tags=list(audits)),
             node(nodes.measure_overlap, {name: name for name in read}, "overlap", name="measure_overlap"),
         ],
         namespace=STAGE,
