@@ -240,6 +240,27 @@ def test_fewer_passages_keep_every_answer() -> None:
         assert answers <= found[1] <= every_passage
 
 
+def test_training_queries_leave_the_searched_passages_as_they_are() -> None:
+    table = table_of(*((f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)))
+
+    def read(n: int) -> tuple[set[str], set[str], set[str]]:
+        queries, passages, qrels = build_summary_retrieval(
+            table, max_queries=40, min_tokens=4, min_body_tokens=20, test_share=0.3, max_passages=20, training_queries=n
+        )
+        rows = zip(queries["query_id"].to_pylist(), queries["split"].to_pylist(), strict=True)
+        split = dict(rows)
+        assert set(qrels["passage_id"].to_pylist()) <= set(passages["passage_id"].to_pylist())
+        tested = {query for query in split if split[query] == "test"}
+        return tested, set(split) - tested, set(passages["passage_id"].to_pylist())
+
+    tested, none, passages = read(0)
+    for n in (4, 100):
+        found = read(n)
+        assert (found[0], found[2]) == (tested, passages)
+        assert len(found[1]) == min(n, 20 - len(tested)) > 0
+    assert not none
+
+
 def test_without_a_held_out_body_there_is_no_task() -> None:
     with pytest.raises(DataError, match="no held-out summary has a body"):
         build_summary_retrieval(

@@ -39,6 +39,9 @@ def build_late_interaction(
 class LateInteraction:
     """Search by MaxSim.
 
+    An index holds the vectors of all tokens in memory: 4 bytes for each dimension of each token, 2 in float16. So 2,000
+    passages of 170 tokens take 175 MB with 128 dimensions.
+
     Attributes
     ----------
     base : TokenEncoder or StoredEncoder

@@ -41,12 +41,14 @@ class DocstringRetrievalSource(PackagesSource):
     reader: Literal["docstring_retrieval"] = "docstring_retrieval"
     max_queries: int = Field(default=2_000, ge=1, description="queries, sampled by their hash from the held-out summaries")
     training_queries: int = Field(
-        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
+        default=0,
+        ge=0,
+        description="further queries, not evaluated on and of passages that are searched anyway, to fine-tune embeddings on",
     )
     max_passages: int | None = Field(
         default=None,
         ge=1,
-        description="passages at most: all answers of the queries, and a sample of the others by their hash; null: all",
+        description="passages at most: answers of the evaluated queries, and of the others a sample by hash; null: all",
     )
     min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs to be a query")
     min_body_tokens: int = Field(default=20, ge=1, description="tokens that a body needs to be a passage")

@@ -220,10 +220,11 @@ def build_summary_retrieval(
     test_share : float
         Share of the distinct summaries that are held out; the same ones as in `build_subpackage_examples`.
     training_queries : int
-        Further queries at most, of summaries that are not held out, in the split ``train``.
+        Further queries at most, of summaries that are not held out and whose bodies are searched anyway, in the split
+        ``train``.
     max_passages : int, optional
-        Passages to search at most: all answers of the queries, and of the others those with the lowest hashes; never fewer
-        than there are answers. Without it, all.
+        Passages to search at most: all answers of the evaluated queries, and of the others those with the lowest hashes;
+        never fewer than there are answers. Without it, all.
 
     Returns
     -------
@@ -257,15 +258,18 @@ def build_summary_retrieval(
             f"no held-out summary has a body of {min_body_tokens} tokens or more",
             "name more packages or lower min_body_tokens",
         )
-    training = [query for query in by_hash if not is_held_out(query.split(" "), test_share)][:training_queries]
-    split_of = dict.fromkeys(tested, "test") | dict.fromkeys(training, "train")
-    chosen = sorted(split_of, key=lambda query: queries[query][0])
-    qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
     if max_passages is not None:
-        answering = {passage_id for _, passage_id in qrels}
+        answering = {passage_id for query in tested for passage_id in answers[query]}
         others = sorted((passage for passage, (doc_id, _) in passages.items() if doc_id not in answering), key=hash_text)
         left_out = set(others[max(max_passages - len(answering), 0) :])
         passages = {passage: of for passage, of in passages.items() if passage not in left_out}
+    searched = {passage_id for passage_id, _ in passages.values()}
+    training = [query for query in by_hash if answers[query] <= searched and not is_held_out(query.split(" "), test_share)][
+        :training_queries
+    ]
+    split_of = dict.fromkeys(tested, "test") | dict.fromkeys(training, "train")
+    chosen = sorted(split_of, key=lambda query: queries[query][0])
+    qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
     return (
         pa.table(
             {
