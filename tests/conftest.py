@@ -15,9 +15,11 @@ import pytest
 from filelock import FileLock
 
 from emb_pipeline.provenance.package_code import build_code_graph
+from tests.forked import run_in_fork
 
 PROJECT = Path(__file__).parents[1]
 SUMMARIES = Path("data/02_intermediate/.code_summaries.json")
+STORE = "mlflow.db"
 TOPICS = {
     "heart": [
         "heart",
@@ -118,26 +120,45 @@ def mlflow_is_left_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder with the configuration of this repository and the tiny use case's files."""
-    with FileLock(find_shared_folder(tmp_path_factory) / "compile.lock"):
-        compile_kernels()
-    root = tmp_path_factory.mktemp("project")
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(PROJECT / name, root / name)
-    shutil.copytree(PROJECT / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
-    (root / "conf" / "local").mkdir()
-    shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))  # Kedro follows no link
-    write_tiny_use_case(root)
-    summarize_code(root)
+    """A project folder with the configuration of this repository and the tiny use case's files, without code of its own.
+
+    The first worker that asks for it makes it. Its MLflow store is empty: a project that has none would make the same one.
+    """
+    root = find_shared_folder(tmp_path_factory) / "template"
+    with FileLock(root.with_suffix(".lock")):
+        if not (root / SUMMARIES).exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir()
+            compile_kernels()
+            for name in ("pyproject.toml", ".telemetry"):
+                shutil.copy(PROJECT / name, root / name)
+            shutil.copytree(PROJECT / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+            for empty in ("conf/local", "src"):  # Kedro wants a folder for code, and takes the package that is installed
+                (root / empty).mkdir()
+            write_tiny_use_case(root)
+            make_mlflow_store(root / STORE)
+            summarize_code(root)
     return root
 
 
+def make_mlflow_store(file: Path) -> None:
+    """Make an empty store, which takes MLflow two seconds."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"sqlite:///{file}", "mlruns")
+
+
 def summarize_code(root: Path) -> None:
-    """Summarize the modules of a project, as its first run would: each copy would read all of the code again."""
-    graph = build_code_graph(root / "src" / "emb_pipeline", root / SUMMARIES)
+    """Summarize the modules of the package, as a project's first run would: each copy would read all of the code again."""
+    graph = build_code_graph(store=root / SUMMARIES)
     for module in graph.modules_below("emb_pipeline"):
         graph.summary(module)
     graph.keep()
+
+
+def copy_code(root: Path) -> None:
+    """Give a project a copy of the package, which a test may change."""
+    shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"), dirs_exist_ok=True)
 
 
 def find_shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -174,7 +195,8 @@ def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory)
         if not (root / "console.txt").exists():
             shutil.rmtree(root, ignore_errors=True)
             shutil.copytree(project_template, root, symlinks=True)
-            (root / SUMMARIES).unlink()  # this run is the first one
+            for made in (SUMMARIES, STORE):  # this run is the first one
+                (root / made).unlink()
             here = Path.cwd()
             os.chdir(root)
             try:
@@ -329,16 +351,16 @@ vector_search:
 
 
 def run_kedro(*arguments: str, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """``kedro run`` in a process of its own, in the working directory."""
-    done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "400", **(env or {})},
-    )
+    """``kedro run`` in a process of its own, in the working directory; in a new Python where its environment is given."""
+    arguments = ("-m", "kedro", "run", *arguments)
+    environment = {**os.environ, "COLUMNS": "400", **(env or {})}
+    if env:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    else:
+        done = run_in_fork(arguments, environment)
     if check and done.returncode:
         raise AssertionError(
-            f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+            f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         )
     return done

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ import pytest
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from tests.conftest import PROJECT, run_kedro
+from tests.conftest import PROJECT, copy_code, run_kedro
 from tests.embeddings.remote.server import Service, serve
+from tests.forked import run_in_fork
 
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(#([^)\s]+))?\)")
@@ -35,11 +37,15 @@ latency: {seconds: 0.05}
 
 def follow(page: str, root: Path) -> None:
     """Do everything that the code blocks of a page say, in order; a grid, and the names in it, are only shown."""
-    for kind, target, body in BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8")):
+    blocks = BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8"))
+    if any(target.startswith("src/") for _, target, _ in blocks):
+        copy_code(root)
+    for kind, target, body in blocks:
         if target == "grid" or kind == "names":
             continue
         if kind == "bash":
-            _run(["bash", "-euc", body.replace("kedro ", f"{sys.executable} -m kedro ")], root)
+            for line in body.splitlines():
+                _type(line, root)
         elif kind == "insert":
             path, after = target.split(" after ")
             lines = (root / path).read_text().splitlines(keepends=True)
@@ -51,17 +57,28 @@ def follow(page: str, root: Path) -> None:
             assert old in text
             (root / target).write_text(text.replace(old, new))
         elif kind == "python" and not target:
-            _run([sys.executable, "-c", body], root)
+            _run_python(["-c", body], root)
         else:
             (root / target).parent.mkdir(parents=True, exist_ok=True)
             (root / target).write_text(body)
 
 
-def _run(command: list[str], root: Path) -> None:
-    own = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": own, "PYTHONPATH": str(root / "src")}
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+def _type(line: str, root: Path) -> None:
+    """Run a line that a reader types."""
+    command, *arguments = shlex.split(line)
+    if command == "kedro":
+        _run_python(["-m", "kedro", *arguments], root)
+    elif command == "python":
+        _run_python(arguments, root)
+    else:
+        subprocess.run(["bash", "-euc", line], cwd=root, check=True)
+
+
+def _run_python(arguments: list[str], root: Path) -> None:
+    code = root if (root / "src" / "emb_pipeline").exists() else PROJECT
+    with contextlib.chdir(root):
+        done = run_in_fork(arguments, {**os.environ, "PYTHONPATH": str(code / "src")})
+    assert done.returncode == 0, f"{arguments[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 def leaderboard(root: Path, use_case: str) -> list[dict[str, object]]:

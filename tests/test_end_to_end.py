@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.gathered_tables import STORED
 from emb_pipeline.reporting.tables import COLUMNS
-from tests.conftest import TOPICS, run_kedro
+from tests.conftest import TOPICS, copy_code, run_kedro
+from tests.forked import start_in_fork
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
 
@@ -220,18 +221,12 @@ def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None
     assert last["index_bytes"]["HAMMING"] == 60 * 1 + 8 * 4 and last["bytes_per_item"]["HAMMING"] == 8 * 4
     page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
     assert "Vector search" in page and "HNSW with ef" in page and "HAMMING with candidates" in page
-    code = (
-        "from kedro.framework.session import KedroSession\n"
-        "from kedro.framework.startup import bootstrap_project\n"
-        "bootstrap_project('.')\n"
-        "with KedroSession.create(env='tiny') as session:\n"
-        "    catalog = session.load_context().catalog\n"
-        "with catalog.load('examples@search.collection') as store:\n"
-        "    (hit,) = store.search(vector=[1.0] * 8, top_k=1)\n"
-        "    print(store.describe()['count'], len(hit['properties']['text'].split()))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.split()[-2:] == ["60", "11"], done.stderr[-2000:]
+    configure_project("emb_pipeline")
+    with KedroSession.create(finished, env="tiny") as session:
+        catalog = session.load_context().catalog
+    with catalog.load("examples@search.collection") as store:
+        (hit,) = store.search(vector=[1.0] * 8, top_k=1)
+        assert store.describe()["count"] == 60 and len(hit["properties"]["text"].split()) == 11
 
 
 def test_all_that_the_report_says_of_differences_was_tested_in_one_family(finished: Path) -> None:
@@ -290,18 +285,14 @@ def test_a_killed_run_that_is_continued_ends_with_the_same_leaderboard(
 ) -> None:
     """Killed with SIGKILL after about this share of the outputs, at a random moment."""
     enough = share * written_outputs(sequential)
-    running = subprocess.Popen(
-        [sys.executable, "-m", "kedro", "run", "--env", "tiny"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while written_outputs(project) < enough:
-        assert running.poll() is None, "the run ended before it was killed"
-        time.sleep(0.01)
-    time.sleep(random.Random(share).uniform(0, 0.3))
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    with start_in_fork(["-m", "kedro", "run", "--env", "tiny"], os.environ) as running:
+        while written_outputs(project) < enough:
+            assert running.process.is_alive(), "the run ended before it was killed"
+            time.sleep(0.05)
+        time.sleep(random.Random(share).uniform(0, 0.3))
+        running.process.kill()
+        running.process.join()
+        assert running.process.exitcode == -signal.SIGKILL
     assert not (project / "data/08_reporting/tiny/latest/report.html").exists()
     run_kedro("--env", "tiny", "--only-missing-outputs")
     pd.testing.assert_frame_equal(numbers(project), numbers(sequential))
@@ -338,6 +329,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     page = finished / "data/08_reporting/tiny/latest/report.html"
     labels = finished / "data/01_raw/tiny/labels.csv"
     labels.write_bytes(labels.read_bytes().replace(b".", b"!", 1))
+    copy_code(finished)
     append(finished / "src/emb_pipeline/text/tokens.py", "\n# a remark\n")
     append(finished / "src/emb_pipeline/reporting/templates/page.html.j2", "<!-- another template -->\n")
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
