@@ -10,13 +10,20 @@ folder for each of 15. The other order, one cache below all compressions, is tri
 `Reduced` with ``by: prefix`` over one `StoredEncoder`, which is what ``axes: {dims: …, precision: …, by: prefix}`` expands
 to. Both start with an empty store and a model that has been read, and get the same pairs from memory, on one thread.
 
-Float32 scores must be equal to 0.2 points, or the benchmark exits with 1. Scores of lower precisions are printed and not
-held against each other, since the rules differ: mteb takes the codes of 8-bit integers as numbers, with the range of the
-texts of one call that were not in its cache; ours reads back the value that a code stands for, with the range of the task.
-mteb's bits are 0 and 1, ours -1 and 1. mteb's rule on our vectors, without its cache, is printed next to it.
+Float32 scores must be equal to 0.2 points, and so must all scores of our vectors that are stored by mteb's rules, or the
+benchmark exits with 1. Scores of lower precisions by our own rules differ from mteb's:
 
-With 20 pairs of each task, on two busy cores (2026-11-29): mteb 160.0 s, 82.3 of the processor; ours 11.1 s, 5.9 of the
-processor: 14.5 times as fast, 13.9 by the processor. Float32 scores differ by 0.000 points.
+* 8-bit integers, mteb: ``floor((x - min) / step) - 128`` for each dimension, with 255 steps between the smallest and the
+  largest value of the texts in one call. Texts that are in the cache have the code of an earlier call, of another range. The
+  code itself is the coordinate, so that each dimension is shifted and scaled by its own range, and cosines change.
+* 8-bit integers, ours: ``rint((x - min) / step)``, with the range of the texts that are fitted on. The coordinate is the value
+  that a code stands for, ``min + step * code``: cosines stay as they were, but for the rounding.
+* Bits: mteb's are 1 above zero and 0 elsewhere, ours 1 and -1. Cosines of the latter fall with the Hamming distance.
+
+With 20 pairs of each task, on a busy core, seconds of the processor (2026-11-30): mteb 31.7, ours 2.04, which is 15.6 times
+as fast. Of ours 0.2 are no encoding. mteb encodes each text 15 times, by the same library and as fast: with one encoding
+this benchmark cannot give much more than 15. By their own rules scores differ by at most 0.000 (float32), 17.0 (int8) and
+12.2 points (binary); by mteb's rules by 0.000, 0.000 and 0.000.
 """
 
 from __future__ import annotations
@@ -39,6 +46,7 @@ from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderW
 from mteb.types import OutputDType
 from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
+from sklearn.metrics.pairwise import paired_cosine_distances
 
 import mteb_agreement as agreement
 from datasets import Dataset, DatasetDict
@@ -92,7 +100,7 @@ def main(n_pairs: int) -> None:
         own = max(abs(ours[cell] - theirs[cell]) for cell in ours if cell[2] == precision)
         same_rule = max(abs(by_their_rule[cell] - theirs[cell]) for cell in by_their_rule if cell[2] == precision)
         print(f"| {precision} | {own:.3f} | {same_rule:.3f} |")
-        worst = max(worst, own if precision == "float32" else 0.0)
+        worst = max(worst, same_rule, own if precision == "float32" else 0.0)
     sys.exit(int(worst > agreement.TOLERANCE))
 
 
@@ -146,16 +154,23 @@ def score_theirs(model_path: str, tasks: Sequence[Any], root: Path) -> dict[Cell
 
 
 def score_by_their_rule(stored: StoredEncoder, tasks: Sequence[Any]) -> dict[Cell, float]:
-    """Points on tasks of similarity from our vectors, each column stored as mteb's wrapper stores it."""
+    """Points on tasks of similarity from our vectors, stored and compared as mteb's wrappers do.
+
+    Of the second texts of all pairs, those that are among the first ones are in the cache; the others are one call.
+    """
     found = {}
     for name, _, task, _ in tasks:
         data = task.dataset["test"]
-        columns = [stored.encode(list(data[column])) for column in ("sentence1", "sentence2")]
+        firsts, seconds = list(data["sentence1"]), list(data["sentence2"])
+        is_new = np.array([text not in set(firsts) for text in seconds])
+        cached = [len(firsts) - 1 - firsts[::-1].index(text) for text in seconds if text in set(firsts)]
+        columns = stored.encode(firsts), stored.encode(seconds)
         for width in WIDTHS:
             for precision, dtype in PRECISIONS.items():
-                first, second = (quantize(column[:, :width], dtype) for column in columns)
-                norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-                cosines = (first * second).sum(axis=1) / norms
+                first = quantize(columns[0][:, :width], dtype)
+                second = np.empty_like(first)
+                second[~is_new], second[is_new] = first[cached], quantize(columns[1][is_new, :width], dtype)
+                cosines = 1 - paired_cosine_distances(first, second)
                 found[name, width, precision] = 100 * float(spearmanr(cosines, data["score"]).statistic)
     return found
 
