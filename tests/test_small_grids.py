@@ -22,7 +22,7 @@ from emb_pipeline.pipelines.ingest.nodes import tokenize_corpus
 from emb_pipeline.text.held_out import HELD_OUT
 
 
-def _run(project: Path, grid: dict[str, Any], **parameters: Any) -> pd.DataFrame:
+def _run(project: Path, grid: dict[str, Any], *, only_missing: bool = False, **parameters: Any) -> pd.DataFrame:
     """The leaderboard of a use case with this grid, run in this process."""
     raw = project / "data" / "01_raw" / "tiny"
     (raw / "glove.txt").write_text("heart 1 0 0\nskin 0 1 0\nlung 0 0 1\n")
@@ -37,7 +37,7 @@ def _run(project: Path, grid: dict[str, Any], **parameters: Any) -> pd.DataFrame
     configure_project("emb_pipeline")
     with KedroSession.create(project_path=project, env="tiny", runtime_params=quick) as session:
         try:
-            session.run()
+            session.run(only_missing_outputs=only_missing)
         finally:
             folder = project / "data" / "08_reporting" / "tiny" / "leaderboard.parquet"
             newest = sorted(folder.iterdir())[-1]
