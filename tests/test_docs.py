@@ -187,6 +187,8 @@ def test_a_service_is_compared_with_its_model_by_following_the_page(
 
     embedded = [text for request in minilm.billed if "input" in request.body for text in request.texts]
     reranked = [request for request in minilm.billed if "query" in request.body]
+    (most,) = pq.read_table(project / "data/07_model_output/tiny/task/reranked/estimate.parquet").to_pylist()
+    assert most["texts"] == 60 * 5 and most["usd"] == pytest.approx(0.12) and most["refused"] is None
     assert len(reranked) == 60 + 3 and all(len(request.texts) <= 5 for request in reranked)
     (file,) = (project / "data/04_feature/encodings/endpoints").glob("127.0.0.1_reranker-*.json")
     assert json.loads(file.read_text())["by_purpose"].keys() == {"rerank", "latency"}

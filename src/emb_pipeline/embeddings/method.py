@@ -108,8 +108,7 @@ class Method:
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
     is_paid : bool
-        Whether a service wants money for each text of a task: what all of them will cost is estimated before the first one.
-        The pairs of a reranker are known, and announced, once a task's queries were searched.
+        Whether a service wants money: what all tasks will cost is estimated before the first text is sent.
     bases : Bases, optional
         For methods that evaluate other embeddings of the grid with something added or taken away: which these may be.
     """

@@ -340,6 +340,15 @@ class RemoteEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class EstimatingEncoder(Protocol):
+    """An embedding that can say beforehand what a service behind it will ask for."""
+
+    def estimate_cost(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+        """Say what the texts of tasks will cost, by their role: texts, tokens, usd. Refuse what must not be paid."""
+        ...
+
+
 def list_remote_parts(encoder: object) -> list[RemoteEncoder]:
     """List the encoders behind others that ask a service: behind a store, fewer dimensions, a fusion of several."""
     if isinstance(encoder, RemoteEncoder):

@@ -362,6 +362,7 @@ _LINES = (
         requirements="remote.api_encoder:require",
         export="retrieval.reranker:RerankedIndex",
         derivation=_RERANKING,
+        is_paid=True,
         bases=_RETRIEVER,
     ),
     Method(

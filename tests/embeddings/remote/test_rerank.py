@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings import factory
@@ -20,6 +21,7 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.retrieval.cross_encoder import SEPARATOR
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.examples.paid_texts import estimate_cost
 
 from .conftest import Build
 from .server import Service, encode_by_hash
@@ -100,6 +102,17 @@ def test_what_exceeds_the_budget_is_refused_before_the_first_pair(
     index = build_api_reranker(options, {"task.bm25": USUAL}, tmp_path).index(PASSAGES)
     with pytest.raises(BudgetError, match=r"22 pairs need about .* and \$0.020000; of the budget of \$0.015"):
         index.search(["passage", "a passage"], 3)
+    assert not service.billed
+
+
+def test_the_most_that_all_tasks_can_cost_is_estimated_and_not_refused(
+    service: Service, name_options: Any, tmp_path: Path
+) -> None:
+    options = name_options(depth=30, batch_texts=4, price_per_thousand_requests=1, budget_usd=0.001)
+    tables = {"queries": pa.table({"text": ["one", "other"]}), "passages": pa.table({"text": PASSAGES})}
+    (row,) = estimate_cost(build_api_reranker(options, {"task.bm25": USUAL}, tmp_path), [tables]).to_pylist()
+    assert row["texts"] == 2 * 11 and row["usd"] == pytest.approx(2 * 3 * 1e-3) and row["refused"] is None
+    assert row["tokens"] == pytest.approx((11 * 8 + 2 * sum(map(len, PASSAGES))) / 4, abs=0.5)
     assert not service.billed
 
 

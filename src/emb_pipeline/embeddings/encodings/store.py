@@ -129,7 +129,7 @@ class StoredEncoder:
         known = getattr(self._encoder, "row_format", None)
         return DenseRows(self.dim) if known is None else known
 
-    def announce(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+    def estimate_cost(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
         """Say what encoding texts will cost that are not stored: texts, tokens, usd; nothing where encoding is free.
 
         Raises

@@ -152,7 +152,29 @@ class Account:
             self._save(spending)
 
     def announce(self, n_texts: int, n_bytes: int, n_requests: int, what: str) -> dict[str, float]:
-        """Estimate what texts will cost, log it, and refuse what the budget does not allow.
+        """Estimate what texts will cost as `estimate` does, and refuse what the budget does not allow.
+
+        Raises
+        ------
+        BudgetError
+            The estimate is above what is left.
+        """
+        found, gone, budget = (
+            self.estimate(n_texts, n_bytes, n_requests, what),
+            self.read().gone_usd,
+            self._options.budget_usd,
+        )
+        if n_texts and budget is not None and gone + found["usd"] > budget:
+            raise BudgetError(
+                self._options.place,
+                f"{n_texts} {what.partition(' ')[0]} need about {found['tokens']:.0f} tokens and ${found['usd']:.6f}; "
+                f"of the budget of ${budget:g}, ${gone:.6f} are spent",
+                self.remedy("nothing was sent"),
+            )
+        return found
+
+    def estimate(self, n_texts: int, n_bytes: int, n_requests: int, what: str) -> dict[str, float]:
+        """Estimate what texts will cost, and log it.
 
         Parameters
         ----------
@@ -165,28 +187,15 @@ class Account:
         -------
         dict of str to float
             texts, tokens and usd; the last is NaN where the price is unknown.
-
-        Raises
-        ------
-        BudgetError
-            The estimate is above what is left.
         """
         if not n_texts:
             return {"texts": 0, "tokens": 0.0, "usd": 0.0}
-        options, spending = self._options, self.read()
-        tokens = n_bytes * spending.tokens_per_byte
+        options = self._options
+        tokens = n_bytes * self.read().tokens_per_byte
         usd = options.price(tokens, n_requests) if options.has_price else float("nan")
         unknown = "at a price that is unknown ('price_per_million_tokens')"
         money = f"about ${usd:.6f}" if options.has_price else unknown
         _log.info("%s: %d %s, about %.0f tokens, %s", options.place, n_texts, what, tokens, money)
-        budget = options.budget_usd
-        if budget is not None and spending.gone_usd + usd > budget:
-            raise BudgetError(
-                options.place,
-                f"{n_texts} {what.partition(' ')[0]} need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of "
-                f"${budget:g}, ${spending.gone_usd:.6f} are spent",
-                self.remedy("nothing was sent"),
-            )
         return {"texts": n_texts, "tokens": tokens, "usd": usd}
 
     def remedy(self, note: str) -> str:

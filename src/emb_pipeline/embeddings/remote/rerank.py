@@ -27,10 +27,33 @@ _FIELDS = {"cohere": ("documents", "top_n"), "voyage": ("documents", "top_k"), "
 """Names of the fields for the passages, and for the number of scores that are wanted."""
 
 
-def build_api_reranker(options: RerankOptions, bases: Mapping[str, Any], encodings: Path | None = None) -> Reranker:
+def build_api_reranker(options: RerankOptions, bases: Mapping[str, Any], encodings: Path | None = None) -> ApiReranker:
     """Build a retriever whose first passages a service puts in order; given a store, a pair is scored, and paid, once."""
     scorer = EndpointScorer(options, None if encodings is None else encodings / STATE)
-    return Reranker(options.depth, bases, scorer, encodings)
+    return ApiReranker(scorer, bases, encodings)
+
+
+class ApiReranker(Reranker):
+    """A retriever and a service that scores pairs.
+
+    Parameters
+    ----------
+    endpoint : EndpointScorer
+        The service.
+    bases : mapping of str to encoder or searcher
+        The one retriever, by its name.
+    encodings : Path, optional
+        Store of earlier scores.
+    """
+
+    def __init__(self, endpoint: EndpointScorer, bases: Mapping[str, Any], encodings: Path | None = None) -> None:
+        super().__init__(endpoint.options.depth, bases, endpoint, encodings)
+        self._endpoint = endpoint
+
+    def estimate_cost(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+        """Estimate the most that queries can cost, and log it; nothing is refused before the pairs are known."""
+        queries, passages = texts.get("query", ()), texts.get("passage", ())
+        return self._endpoint.estimate_most(queries, passages)
 
 
 class EndpointScorer:
@@ -115,6 +138,14 @@ class EndpointScorer:
         n_bytes = sum(_count_bytes(*pair) for pair in split)
         n_requests = len(self._cut_batches(split))
         return self.account.announce(len(split), n_bytes, n_requests, "pairs to score")
+
+    def estimate_most(self, queries: Sequence[str], passages: Sequence[str]) -> dict[str, float]:
+        """Estimate what ``depth`` of the passages for each query will cost where no pair is stored, and log it."""
+        depth = min(self.options.depth, len(passages))
+        n_pairs, n_requests = len(queries) * depth, len(queries) * math.ceil(depth / self.options.batch_texts)
+        of_passage = float(count_bytes(passages).mean()) if len(passages) else 0.0
+        n_bytes = depth * (int(count_bytes(queries).sum()) + len(queries) * of_passage)
+        return self.account.estimate(n_pairs, round(n_bytes), n_requests, "pairs to score at most")
 
     def price_texts(self, texts: Sequence[str]) -> float:
         """Estimate US dollars for a million queries, each with ``depth`` passages, such as these texts; NaN if unknown."""

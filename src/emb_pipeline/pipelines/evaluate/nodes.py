@@ -14,6 +14,7 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoder, StoredEncoder
 from emb_pipeline.experiment.evaluation import CellScores, build_cell_scores, evaluate_cell
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contain_failures
+from emb_pipeline.pipelines.gathering import split_inputs
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.cell_tables import CellResult, gather_embeddings, gather_tasks
@@ -76,12 +77,13 @@ def evaluate_with_bases(
 
 
 @contain_failures(1)
-def estimate_cost(cell: EmbeddingSpec, folders: Folders, **tasks: Tables) -> pa.Table:
+def estimate_cost(cell: EmbeddingSpec, folders: Folders, **parts: Any) -> pa.Table:
     """Estimate what a service will ask for the texts of all tasks that an embedding reads, before the first one is sent.
 
     These are its own tasks, and those of embeddings that build on it. Chunks count as the passages that they are of.
     """
-    return paid_texts.estimate_cost(_build_encoder(cell, folders), list(tasks.values()))
+    tasks = split_inputs(parts, "task_")
+    return paid_texts.estimate_cost(_refer(cell, parts).load(folders.encodings), list(tasks.values()))
 
 
 @contain_failures(4, on_task=True)

@@ -84,8 +84,9 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
 
 
 def _estimate_cost(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
-    inputs = {f"task_{task}": f"examples@{task}" for task in experiment.reading_tasks_of(cell)}
-    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:folders": "params:folders"}
+    of_bases, specs = _list_bases(cell, experiment)
+    inputs = {**{f"task_{task}": f"examples@{task}" for task in experiment.reading_tasks_of(cell)}, **of_bases}
+    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:folders": "params:folders", **specs}
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     return pipeline(
         [node(nodes.estimate_cost, takes, "estimate", name="estimate_cost")],
@@ -99,8 +100,8 @@ def _estimate_cost(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
 
 def _evaluate_with_bases(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     of_bases, specs = _list_bases(cell, experiment)
-    paid = [base for base in experiment.bases_of(cell) if METHODS[base.method].is_paid]
-    estimates = {f"{nodes.ESTIMATE}{number}": f"{base.name}.estimate" for number, base in enumerate(paid)}
+    paid = [each for each in (cell, *experiment.bases_of(cell)) if METHODS[each.method].is_paid]
+    estimates = {f"{nodes.ESTIMATE}{number}": f"{each.name}.estimate" for number, each in enumerate(paid)}
     inputs = {"task": f"examples@{task}", **of_bases, **estimates}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",

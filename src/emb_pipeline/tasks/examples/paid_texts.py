@@ -7,8 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.embeddings.protocols import Role
+from emb_pipeline.embeddings.protocols import EstimatingEncoder, Role
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.held_out import HELD_OUT
 
@@ -28,8 +27,8 @@ def estimate_cost(encoder: Any, tasks: Sequence[Mapping[str, pa.Table]]) -> pa.T
 
     Parameters
     ----------
-    encoder : StoredEncoder
-        The embedding; without a service behind it, it needs nothing.
+    encoder : EstimatingEncoder
+        The embedding; another one needs nothing.
     tasks : sequence of mapping
         The tables of each task.
 
@@ -43,9 +42,9 @@ def estimate_cost(encoder: Any, tasks: Sequence[Mapping[str, pa.Table]]) -> pa.T
         for name, column in list_text_columns(tables):
             by_role.setdefault(find_role(name), []).extend(text for text in tables[name][column].to_pylist() if text)
     found: dict[str, Any] = {"texts": 0, "tokens": 0.0, "usd": 0.0}
-    if isinstance(encoder, StoredEncoder):
+    if isinstance(encoder, EstimatingEncoder):
         try:
-            found |= encoder.announce(by_role)
+            found |= encoder.estimate_cost(by_role)
         except DataError as error:
             found |= {"place": error.place, "refused": f"{error.reason}; {error.remedy}"}
     return pa.Table.from_pylist([found], schema=ESTIMATE)
