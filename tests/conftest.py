@@ -73,7 +73,16 @@ FILLER = [
 ]
 
 
-LONGEST_FIRST = ("test_end_to_end.py", "test_docs.py", "test_encoders_end_to_end.py")
+LONGEST_FIRST = (
+    "test_docs.py",
+    "test_end_to_end.py",
+    "test_encoders_end_to_end.py",
+    "test_graph.py",
+    "test_learned_end_to_end.py",
+    "test_stack_end_to_end.py",
+    "test_freshness_matrix.py",
+    "test_tracking.py",
+)
 
 
 RUNS = frozenset({"project_template", "project", "sequential", "finished"})

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -45,12 +45,11 @@ def run_in_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> sub
 @contextmanager
 def start_in_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[Running]:
     """Start it, and end it with the block."""
-    _start_server()
     with tempfile.TemporaryDirectory(prefix="forked_") as folder:
         printed = [Path(folder) / name for name in ("stdout", "stderr")]
         for file in printed:
             file.touch()
-        process = PROCESSES.Process(target=_call, args=(arguments, dict(environment), os.getcwd(), *map(str, printed)))
+        process = make_process(_call, arguments, dict(environment), os.getcwd(), *map(str, printed))
         process.start()
         try:
             yield Running(process, *printed)
@@ -59,14 +58,15 @@ def start_in_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> I
             process.join()
 
 
-def _start_server() -> None:
-    """Start it in the folder that its modules are found from."""
+def make_process(function: Callable[..., object], *arguments: object) -> multiprocessing.process.BaseProcess:
+    """Make a process that will be forked; the server is started in the folder that its modules are found from."""
     here = os.getcwd()
     os.chdir(ROOT)
     try:
         forkserver.ensure_running()
     finally:
         os.chdir(here)
+    return PROCESSES.Process(target=function, args=arguments)
 
 
 def _forget_package() -> None:

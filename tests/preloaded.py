@@ -12,11 +12,14 @@ import kedro_datasets.plotly
 import mlflow.store.tracking.sqlalchemy_store
 import mlflow.store.db.utils
 import plotly.graph_objects
+import pytest
 import sklearn.manifold
 
 import emb_pipeline.pipeline_registry
 import emb_pipeline.cli
 import emb_pipeline.datasets
+import emb_pipeline.embeddings.remote.api_encoder
+import emb_pipeline.embeddings.remote.rerank
 import emb_pipeline.provenance.manifest
 import emb_pipeline.provenance.node_fingerprints
 import emb_pipeline.provenance.package_code

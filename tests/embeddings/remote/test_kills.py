@@ -6,7 +6,6 @@ most the requests that it had under way, or had just been answered: ``concurrenc
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from emb_pipeline.embeddings.remote.rerank import EndpointScorer
 from emb_pipeline.embeddings.retrieval.cross_encoder import SEPARATOR
 from emb_pipeline.storage.vector_rows import DenseRows
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
+from tests.forked import PROCESSES, make_process
 
 from .server import Service, count_tokens, encode_by_hash, serve
 
@@ -32,8 +32,6 @@ pytestmark = pytest.mark.slow
 KILLS, CONCURRENCY, BATCH = 20, 4, 4
 TEXTS = [f"text number {number} of the shop" for number in range(800)]
 PAIRS = [f"query {number}{SEPARATOR}passage {place}" for number in range(40) for place in range(10)]
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
 
 
 def encode_all(options: dict[str, Any], store: Path, ends: Any = None) -> None:
@@ -70,7 +68,7 @@ def test_no_text_that_was_answered_is_paid_again_over_twenty_kills(service: Serv
     lost: Counter[str] = Counter()
     before = 0
     for number in range(KILLS):
-        process = PROCESSES.Process(target=encode_all, args=(options, tmp_path))
+        process = make_process(encode_all, options, tmp_path)
         process.start()
         enough = before + random.Random(number).randint(2, 10)
         while len(service.billed) < enough:
@@ -95,7 +93,7 @@ def test_no_pair_that_was_scored_is_paid_again_over_three_kills(service: Service
     shards_of = EndpointScorer(RerankOptions(**options)).fingerprint()[:32]
     n_lost = before = 0
     for number in range(3):
-        process = PROCESSES.Process(target=score_all, args=(options, tmp_path))
+        process = make_process(score_all, options, tmp_path)
         process.start()
         enough = before + random.Random(number).randint(2, 10)
         while len(service.billed) < enough:
@@ -129,7 +127,7 @@ def test_two_workers_and_a_later_run_share_one_budget(service: Service, tmp_path
     cheap.settle(cheap.reserve(0.0), 0.0, purpose="encode", tokens=1, n_bytes=10_000_000, texts=1)
     ends = PROCESSES.Queue()
     for n_workers in (2, 1):
-        workers = [PROCESSES.Process(target=encode_all, args=(options, tmp_path, ends)) for _ in range(n_workers)]
+        workers = [make_process(encode_all, options, tmp_path, ends) for _ in range(n_workers)]
         for worker in workers:
             worker.start()
         for worker in workers:
