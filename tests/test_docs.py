@@ -214,12 +214,15 @@ def test_a_service_is_compared_with_its_model_by_following_the_page(
 
 
 @pytest.mark.slow
-def test_a_method_is_added_by_following_the_page(project: Path) -> None:
-    follow("add-a-method.md", project)
-    rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]
+def test_a_method_is_added_by_following_the_page(finished: Path) -> None:
+    other = finished / "data/07_model_output/tiny/task/tfidf/topic/metrics.json"
+    before = other.stat().st_mtime_ns
+    follow("add-a-method.md", finished)
+    assert other.stat().st_mtime_ns == before
+    rows = [row for row in leaderboard(finished, "tiny") if row["embedding"] == "task.hashed_256"]
     assert {row["task"] for row in rows} == {"topic", "search"}
     assert all(row["dim"] == 256 for row in rows)
-    exported = [json.loads(file.read_text()) for file in project.rglob("embedding.json")]
+    exported = [json.loads(file.read_text()) for file in finished.rglob("embedding.json")]
     assert ("hashed", 256) in {(each["format"], each.get("dim")) for each in exported}
 
 

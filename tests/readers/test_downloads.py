@@ -64,7 +64,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         state = Server(f"http://127.0.0.1:{running.server_address[1]}/")
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         monkeypatch.setattr(
             module, "ResumingDownloader", functools.partial(module.ResumingDownloader, pause_seconds=0, tries=2)

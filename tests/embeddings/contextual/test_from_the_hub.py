@@ -74,7 +74,7 @@ def hub(tiny_transformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     from huggingface_hub import constants
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     SERVED.update({"maker/open": tiny_transformer, "maker/gated": tiny_transformer})
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
