@@ -7,7 +7,8 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -100,15 +101,18 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
     run = client.create_run(place, run_name=_name_run(client, place, run_name, given), tags=tags)
     run_id = str(run.info.run_id)
     try:
-        for start in range(0, len(metrics), _METRICS_PER_BATCH):
-            client.log_batch(run_id, metrics=metrics[start : start + _METRICS_PER_BATCH])
-        for start in range(0, len(params), _PARAMS_PER_BATCH):
-            client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
+        batches = _cut(metrics, _METRICS_PER_BATCH), _cut(params, _PARAMS_PER_BATCH)
+        for of_metrics, of_params in zip_longest(*batches, fillvalue=()):
+            client.log_batch(run_id, metrics=of_metrics, params=of_params)
         client.set_terminated(run_id, status)
     except Exception:
         _delete_quietly(client, run_id)  # a run without its values would stay open
         raise
     return run_id
+
+
+def _cut(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def _delete_quietly(client: Any, run_id: str) -> None:
