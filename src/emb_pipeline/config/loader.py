@@ -26,6 +26,7 @@ from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.checks import check_parameters
 from emb_pipeline.experiment.expand import merge_evaluation
+from emb_pipeline.experiment.fast import sample_tasks
 from emb_pipeline.experiment.problems import ParametersError
 from emb_pipeline.experiment.renamed import rename_keys
 
@@ -113,6 +114,8 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         except ParametersError as error:
             raise ConfigurationError.from_error(error) from error
         tasks = merge_evaluation(written["task_definitions"], written.get("evaluation") or {})
+        if written.get("pace") == "fast":
+            tasks = sample_tasks(tasks, (written.get("fast") or {}).get("sample"))
         return {**written, "embeddings": embeddings, "tasks": tasks}
 
     def _require_use_case(self) -> None:

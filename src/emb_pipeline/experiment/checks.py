@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import EmbPipelineError, suggest
 from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.fast import keep_first
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.parameters import SECTIONS, WRITTEN_OUT, Parameters, find_names
 from emb_pipeline.experiment.problems import GridError, ParametersError, describe_problems, find_problems
@@ -37,7 +38,8 @@ def check_parameters(
     Returns
     -------
     dict
-        The embeddings of the grid, as `emb_pipeline.experiment.expand.expand_grid` writes them out.
+        The embeddings of the grid, as `emb_pipeline.experiment.expand.expand_grid` writes them out; with ``pace: fast``
+        those of a first answer.
 
     Raises
     ------
@@ -73,7 +75,12 @@ def check_parameters(
     problems = _locate(_check_embeddings(cells, parameters), place)
     if problems:
         raise ParametersError(problems)
-    return cells
+    if parameters.pace == "thorough":
+        return cells
+    try:
+        return keep_first(cells, parameters.fast)
+    except GridError as error:
+        raise ParametersError([GridError(f"{place('fast')}: {error.place}", error.reason, error.remedy)]) from error
 
 
 class _Found(NamedTuple):

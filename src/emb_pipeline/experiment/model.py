@@ -136,6 +136,11 @@ class TaskDefinition(Strict):
     name: str = Field(default="", description="the task's name in the grid; filled in")
     kind: str
     source: SerializeAsAny[Any]
+    sample: int | None = Field(
+        default=None,
+        ge=50,
+        description="examples to take, about, drawn by hash; all by default. Scores are those of the sample",
+    )
     evaluation: SerializeAsAny[BaseModel]
 
     @model_validator(mode="before")

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model,
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.expand import merge_evaluation
+from emb_pipeline.experiment.fast import FastRun, Pace
 from emb_pipeline.experiment.model import TUNING, CorpusDefinition, CorpusOptions, TaskDefinition
 from emb_pipeline.experiment.problems import Keys, Names, list_names
 from emb_pipeline.experiment.schema import Grid, Strict
@@ -61,6 +62,8 @@ class Parameters(Strict):
 
     use_case: Annotated[str, Field(coerce_numbers_to_str=True)] = ""
     seed: int = Field(default=0, ge=0)
+    pace: Pace = "thorough"
+    fast: FastRun = Field(default_factory=FastRun)
     grid: Grid
     corpora: dict[str, CorpusDefinition] = Field(default_factory=dict)
     corpus_options: CorpusOptions = Field(default_factory=CorpusOptions)
@@ -131,6 +134,8 @@ def find_names(written: Mapping[str, Any], keys: Keys) -> Names:
             reader = next((part for part in below if part in readers), None)
             own = [*TaskDefinition.model_fields, *list_names(kind.options)]
             return Names("option", list_names(readers[reader]) if reader else own)
+        case ("fast", *_):
+            return Names("option", list_names(FastRun))
         case ("corpus_options", *_):
             return Names("option", list_names(CorpusOptions))
     return Names("option", ())

@@ -34,7 +34,14 @@ class Console:
             terminal.print(write_decision(*tables))
         if "leaderboard" not in made:
             return
-        use_case = load_active_parameters()["use_case"]
+        parameters = load_active_parameters()
+        use_case = parameters["use_case"]
+        if parameters.get("pace") == "fast":
+            sample = (parameters.get("fast") or {}).get("sample")
+            of = f", on at most {sample:,} examples of a task" if sample else ""
+            terminal.print(
+                f"\nThis is a first answer{of}. For all of it: emb-pipeline run {use_case} --thorough", style="yellow"
+            )
         page = Path(resolve_in_project(f"data/08_reporting/{use_case}/latest/report.html"))
         terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
         terminal.print(

@@ -17,6 +17,9 @@ from emb_pipeline.hooks.one_run import hold_use_case
 ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
 """Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""
 
+REMAKE_STALE = "EMB_PIPELINE_REMAKE_STALE"
+"""Environment variable that has stale results made again; ``kedro run --remake-stale`` sets it."""
+
 
 class Freshness:
     """Refuses to reuse results that other parameters, code, files or inputs made; one run per use case at a time."""
@@ -79,6 +82,7 @@ def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, pa
         whole=whole,
         only_missing=bool(run_params.get("only_missing_outputs")),
         accept=os.environ.get(ACCEPT_STALE, "").strip(),
+        remakes=bool(os.environ.get(REMAKE_STALE)),
     )
     refuse_missing_inputs(run, catalog)
     manifest = Manifest.open(project_path() / "data" / "06_models" / parameters["use_case"])

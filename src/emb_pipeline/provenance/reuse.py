@@ -45,6 +45,8 @@ class RunRequest:
         Whether existing results are kept.
     accept : str
         The reason to take stale results as they are; empty: they are refused.
+    remakes : bool
+        Whether stale results among those that the run may keep are made again, where they would be refused.
     """
 
     pipeline: Pipeline
@@ -52,6 +54,7 @@ class RunRequest:
     whole: Pipeline | None = None
     only_missing: bool = False
     accept: str = ""
+    remakes: bool = False
 
 
 def refuse_missing_inputs(run: RunRequest, catalog: DataCatalog) -> None:
@@ -116,7 +119,7 @@ def prepare_run(run: RunRequest, catalog: DataCatalog, fingerprints: Mapping[str
             count_as_missing(catalog, name)
         for node in run.pipeline.nodes:
             outdated = {name for name in node.outputs if is_stale(name)}
-            if AGGREGATE in node.tags:
+            if AGGREGATE in node.tags or run.remakes:
                 for name in outdated:
                     count_as_missing(catalog, name)
             else:

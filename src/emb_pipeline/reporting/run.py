@@ -24,7 +24,7 @@ class Run:
     tracking_uri : str
         Where its cells are tracked; a password in it is not shown.
     tasks : mapping of str to mapping
-        For each task its ``kind``, ``definition`` and ``evaluation``, in the order of the experiment.
+        For each task its ``kind``, ``sample``, ``definition`` and ``evaluation``, in the order of the experiment.
     methods, versions : mapping
         Hyper-parameters by method, and versions by library.
     probe_words : sequence of str
@@ -49,6 +49,11 @@ class Run:
     def confidence(self) -> str:
         """Level of the intervals in percent, as text."""
         return f"{100 * (1 - self.level):g}"
+
+    @property
+    def samples(self) -> Mapping[str, int]:
+        """Examples that were taken at most, of each task that a sample was taken of."""
+        return {name: int(task["sample"]) for name, task in self.tasks.items() if task.get("sample")}
 
     def definition(self, task: str) -> Mapping[str, Any]:
         """Give the kind, definition and evaluation of a task, as far as they are known."""

@@ -9,20 +9,63 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from emb_pipeline.cli.command import ProjectCommand
-from emb_pipeline.hooks.freshness import ACCEPT_STALE
+from emb_pipeline.hooks.freshness import ACCEPT_STALE, REMAKE_STALE
 
 FORCE = "force"
+NAME = "use_case"
+DEFAULT_USE_CASE = "base"
+_WORKERS = 2
 
 
 class Run(ProjectCommand):
-    """``kedro run`` that takes ``--force`` as a parameter of the stage `deploy`."""
+    """``kedro run`` that takes a use case by its name, a pace, and ``--force`` as a parameter of the stage `deploy`."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the pipeline."""
+        name, pace = ctx.params.pop(NAME), ctx.params.pop("pace")
         if ctx.params.pop(FORCE):
             given = ctx.params["params"] or {}
             ctx.params["params"] = {**given, "deploy": {**given.get("deploy", {}), "force": True}}
+        if name is not None:
+            _name_use_case(ctx, name)
+        if pace is not None:
+            _set_pace(ctx, pace)
+        if name is not None or pace is not None:
+            click.echo(f"This is: {_write_command(ctx)}\n")
         return super().invoke(ctx)
+
+
+def _name_use_case(ctx: click.Context, name: str) -> None:
+    given = ctx.params.get("env")
+    if given not in (None, name):
+        raise click.UsageError(f"two use cases are named, {name} and --env {given}", ctx)
+    ctx.params["env"] = None if name == DEFAULT_USE_CASE else name
+
+
+def _set_pace(ctx: click.Context, pace: str) -> None:
+    """Run a part of the grid, or all of it, and make only what is not there yet, or not up to date."""
+    ctx.params["params"] = {**(ctx.params["params"] or {}), "pace": pace}
+    ctx.params["only_missing_outputs"] = True
+    os.environ[REMAKE_STALE] = "1"
+    if ctx.params.get("runner") is None:
+        ctx.params["runner"], ctx.params["runner_params"] = "ParallelRunner", {"max_workers": _WORKERS}
+
+
+def _write_command(ctx: click.Context) -> str:
+    words = ["kedro run"]
+    if ctx.params.get("env"):
+        words.append(f"--env {ctx.params['env']}")
+    if (given := ctx.params["params"]) and "pace" in given:
+        words += [f"--params pace={given['pace']}", "--only-missing-outputs --remake-stale"]
+    if ctx.params.get("runner") == "ParallelRunner":
+        words.append(f"--runner ParallelRunner --runner-params max_workers={_WORKERS}")
+    return " ".join(words)
+
+
+def remake_stale(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:
+    """Hand the wish to the hooks of the run, which get no options of the command line but Kedro's."""
+    if is_given:
+        os.environ[REMAKE_STALE] = "1"
 
 
 def remember_reason(_context: click.Context, _option: click.Parameter, reason: str | None) -> None:
@@ -46,7 +89,22 @@ FORCE_OPTION = click.Option(
     is_flag=True,
     help="Deploy what is not shown to be better than a control, the largest class or chance, too (deploy.force).",
 )
+REMAKE_OPTION = click.Option(
+    ["--remake-stale"],
+    is_flag=True,
+    help="With --only-missing-outputs: make results again that other code, parameters or files made.",
+    callback=remake_stale,
+    expose_value=False,
+)
+NAME_ARGUMENT = click.Argument([NAME], required=False, metavar="[USE_CASE]")
+PACE_OPTIONS = (
+    click.Option(["--fast", "pace"], flag_value="fast", help="A first answer: what fast: names, on a sample."),
+    click.Option(["--thorough", "pace"], flag_value="thorough", help="All of the grid; what is there is not made twice."),
+)
 
 command = Run(
-    "run", params=[*kedro_run.params, ACCEPT_STALE_OPTION, FORCE_OPTION], callback=kedro_run.callback, help=kedro_run.help
+    "run",
+    params=[NAME_ARGUMENT, *kedro_run.params, *PACE_OPTIONS, ACCEPT_STALE_OPTION, REMAKE_OPTION, FORCE_OPTION],
+    callback=kedro_run.callback,
+    help=kedro_run.help,
 )

@@ -24,7 +24,7 @@ Tables = Mapping[str, pa.Table]
 def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read a task's examples; stop if they cannot be evaluated."""
     reader = KINDS[definition.kind].create_reader()
-    tables = reader.read(definition.source, folders.raw, folders.project, definition.name)
+    tables = reader.read(definition.source, folders.raw, folders.project, definition.name, definition.sample)
     return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.list_held_out(tables), pa.string())})}
 
 

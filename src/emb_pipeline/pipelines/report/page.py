@@ -69,6 +69,7 @@ def describe_run(
         tasks={
             name: {
                 "kind": task.kind,
+                "sample": task.sample,
                 "definition": task.source.model_dump(mode="json", exclude_defaults=True),
                 "evaluation": task.evaluation.model_dump(mode="json"),
             }

@@ -22,8 +22,10 @@ from emb_pipeline.tasks.examples.reader import (
     find_tokenizer,
     list_texts_outside_training,
 )
+from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.text.seen import SEEN, add_near_groups, find_seen_classification
 from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     ClassificationSource: TypeAlias = Any
@@ -47,13 +49,11 @@ class ClassificationReader(ExamplesReader):
 
     source_type = ClassificationSource
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read labelled texts; each class can be learnt and tested."""
         bad = BadRows.of(source)
-        examples = read_classification(source, raw, project, bad)
-        require_evaluable(examples, name)
-        tables = add_near_groups(tokenize_tables({"examples": examples}, find_tokenizer(source)))
-        return {**tables, SEEN: find_seen_classification(tables)} | build_left_out_table(bad, examples)
+        examples = draw_rows(read_classification(source, raw, project, bad), sample, ("text",), ("label", "split"))
+        return complete_examples(examples, name, find_tokenizer(source)) | build_left_out_table(bad, examples)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
@@ -66,6 +66,19 @@ class ClassificationReader(ExamplesReader):
     def list_held_out(self, tables: Tables) -> list[str]:
         """List texts outside the training part; all of them where folds are drawn."""
         return list_texts_outside_training(tables["examples"])
+
+
+def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
+    """Find near-duplicates of labeled texts, and the test texts that are seen in training.
+
+    Raises
+    ------
+    DataError
+        No embedding could be evaluated on them; see `emb_pipeline.tasks.classification.audit.require_evaluable`.
+    """
+    require_evaluable(examples, name)
+    tables = add_near_groups(tokenize_tables({"examples": examples}, tokenizer))
+    return {**tables, SEEN: find_seen_classification(tables)}
 
 
 def read_classification(source: ClassificationSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:

@@ -31,7 +31,7 @@ class ExamplesReader:
 
     source_type: Any
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read the tables of a task.
 
         Parameters
@@ -44,6 +44,9 @@ class ExamplesReader:
             Folder that paths are relative to.
         name : str
             Of the task, for messages.
+        sample : int, optional
+            Examples to keep, about, drawn by hash (`emb_pipeline.tasks.examples.sample`); all by default. Passages that
+            answer a query that is kept, and what a user took, stay whole.
 
         Raises
         ------

@@ -12,6 +12,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, require_own_words
+from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.sources import READERS
 from emb_pipeline.text.seen import SEEN, find_seen_questions
@@ -22,11 +23,12 @@ class ExtractiveReader(ExamplesReader):
 
     source_type = build_source_type(READERS.values())
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read questions with their contexts and answers."""
         require_own_words(source, name)
         require_packages(name, "torch")
         questions = READERS[source.reader].read_examples(source, raw, project, BadRows.of(source))
+        questions = draw_rows(questions, sample, ("context",), ("split",))
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
             require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")

@@ -36,13 +36,13 @@ class RecommendationReader(ExamplesReader):
 
     source_type = build_source_type(READERS.values())
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read interactions, split by time."""
         if not source.items and find_tokenizer(source) != "default":
             raise DataError(
                 name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
             )
-        tables = read_interactions(source, raw, project, name)
+        tables = read_interactions(source, raw, project, name, sample)
         return tokenize_tables(tables, find_tokenizer(source)) if source.items else tables
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
@@ -67,7 +67,9 @@ class RecommendationReader(ExamplesReader):
         return None if source.items else frozenset({"interactions"})
 
 
-def read_interactions(source: InteractionsSource, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+def read_interactions(
+    source: InteractionsSource, raw: Path, project: Path, name: str, sample: int | None = None
+) -> dict[str, pa.Table]:
     """Read interactions, split them by time, and find the items that can be learnt.
 
     In this order: ratings below ``min_rating`` go; of a user's interactions with one item the first one stays; the rest is
@@ -93,6 +95,8 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
         Folder that paths are relative to.
     name : str
         Of the task, for messages.
+    sample : int, optional
+        Interactions to keep, about: those of users who are drawn by hash.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
     """
     with BadRows.of(source) as bad:
         found, texts, left_out = READERS[source.reader].read_examples(source, raw, project, bad)
-    log = _drop_repetitions(found, left_out)
+    log = _draw_users(_drop_repetitions(found, left_out), sample)
     split = _cut_in_time(log, source) if source.split == "time" else _leave_last_out(log)
     _require_splits(split, name, source)
     users, items = _find_core(log, split < SPLITS.index("test"), source.core)
@@ -164,6 +168,17 @@ def _leave_last_out(log: InteractionLog) -> np.ndarray:
     from_the_end = ends - np.arange(len(log))
     split: np.ndarray = np.select([from_the_end == 1, from_the_end == 2], [2, 1], 0)
     return split
+
+
+def _draw_users(log: InteractionLog, n_interactions: int | None) -> InteractionLog:
+    """Draw users by hash, with all of their interactions."""
+    if n_interactions is None or len(log) <= n_interactions:
+        return log
+    order = np.argsort([hash_text(f"first answer {user}") for user in log.user_ids], kind="stable")
+    counts = np.bincount(log.users, minlength=len(log.user_ids))[order]
+    kept = np.zeros(len(log.user_ids), dtype=bool)
+    kept[order[: int(np.searchsorted(np.cumsum(counts), n_interactions)) + 1]] = True
+    return log.take(kept[log.users])
 
 
 def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:

@@ -15,6 +15,7 @@ from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
 from emb_pipeline.text.seen import SEEN, find_seen_queries
 from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     RetrievalSource: TypeAlias = Any
@@ -31,16 +32,12 @@ class RetrievalReader(ExamplesReader):
 
     source_type = RetrievalSource
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read queries and passages; something is relevant to some query."""
         bad = BadRows.of(source)
-        found = read_retrieval(source, raw, project, bad)
-        require_evaluable(found.evaluated(), name)
-        tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
-        if found.excluded is not None:
-            tables[EXCLUDED] = found.excluded
-        tables = tokenize_tables(tables, find_tokenizer(source))
-        return {**tables, SEEN: find_seen_queries(tables)} | build_left_out_table(bad, found.qrels, found.left_out)
+        found = read_retrieval(source, raw, project, bad).draw(sample)
+        left_out = build_left_out_table(bad, found.qrels, found.left_out)
+        return complete_collection(found, name, find_tokenizer(source)) | left_out
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""
@@ -64,6 +61,22 @@ class RetrievalReader(ExamplesReader):
     def _has_training_queries(tables: Tables) -> bool:
         queries = tables["queries"]
         return "split" in queries.column_names and bool(set(queries["split"].to_pylist()) - {None, "test"})
+
+
+def complete_collection(found: RetrievalTables, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
+    """Find the queries that are seen in training.
+
+    Raises
+    ------
+    DataError
+        No embedding could be evaluated on them; see `emb_pipeline.tasks.retrieval.audit.require_evaluable`.
+    """
+    require_evaluable(found.evaluated(), name)
+    tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
+    if found.excluded is not None:
+        tables[EXCLUDED] = found.excluded
+    tables = tokenize_tables(tables, tokenizer)
+    return {**tables, SEEN: find_seen_queries(tables)}
 
 
 def read_retrieval(source: RetrievalSource, raw: Path, project: Path, bad: BadRows | None = None) -> RetrievalTables:

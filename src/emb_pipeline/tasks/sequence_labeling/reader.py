@@ -28,8 +28,10 @@ from emb_pipeline.tasks.examples.reader import (
     list_texts_outside_training,
     require_own_words,
 )
+from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedSource
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.seen import SEEN, find_seen_sentences
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
@@ -65,11 +67,11 @@ class SequenceLabelingReader(ExamplesReader):
 
     source_type = SequenceLabelingSource
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(source)
         require_own_words(source, name)
-        sentences = read_sequence_labeling(source, raw, project, bad)
+        sentences = draw_rows(read_sequence_labeling(source, raw, project, bad), sample, ("text",), ("split",))
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
         require_units([words for words, tested in tokens if tested], name, "test sentences")
@@ -188,17 +190,27 @@ def _build_sentences_table(sentences: Iterable[_Sentence], source: Any, bad: Bad
 def _read_sentences(
     source: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
 ) -> Iterator[_Sentence]:
-    if source.splits is None and getattr(source, "split", None) is None:
+    has_split = source.splits is not None or getattr(source, "split", None) is not None
+    if has_split and source.test_share is not None:
+        raise DataError(source.origin, "a split is named, and a test_share", "leave one of them out")
+    if not has_split and source.test_share is None:
         raise DataError(
             source.origin,
             "no split is named",
-            "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')",
+            "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>'), or 'test_share: 0.25': "
+            "sentences are drawn",
         )
     groups = [(None, None)] if source.splits is None else list(source.splits.items())
     for split, glob in groups:
         for file in named_files(source, raw, project, glob=glob):
             for row, tokens, tags, own_split, group in read(file, source, bad):
-                yield file.name, row, tokens, tags, split or own_split, group
+                drawn = None if has_split else _draw_split(group or " ".join(tokens), source.test_share)
+                yield file.name, row, tokens, tags, split or own_split or drawn, group
+
+
+def _draw_split(key: str, test_share: float) -> str:
+    """Draw the part of a sentence by hash: equal ones, and those of a document or group, come into one part."""
+    return "test" if hash_text(f"test share {key}") / 2**64 < test_share else "train"
 
 
 def _read_iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:

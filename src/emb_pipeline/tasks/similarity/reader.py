@@ -20,9 +20,11 @@ from emb_pipeline.readers.tables.rows import rows
 from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
+from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     SimilaritySource: TypeAlias = Any
@@ -44,13 +46,11 @@ class SimilarityReader(ExamplesReader):
 
     source_type = SimilaritySource
 
-    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read scored pairs."""
         bad = BadRows.of(source)
-        pairs = read_similarity(source, raw, project, bad)
-        sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
-        require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
-        return tokenize_tables({"pairs": pairs}, find_tokenizer(source)) | build_left_out_table(bad, pairs)
+        pairs = draw_rows(read_similarity(source, raw, project, bad), sample, ("text_a", "text_b"))
+        return complete_pairs(pairs, name, find_tokenizer(source)) | build_left_out_table(bad, pairs)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts and scores."""
@@ -63,6 +63,19 @@ class SimilarityReader(ExamplesReader):
     def list_held_out(self, tables: Tables) -> list[str]:
         """List both texts of every pair."""
         return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
+
+
+def complete_pairs(pairs: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
+    """Cut scored pairs into words.
+
+    Raises
+    ------
+    DataError
+        There are too few units to resample.
+    """
+    sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
+    require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
+    return tokenize_tables({"pairs": pairs}, tokenizer)
 
 
 def read_similarity(source: SimilaritySource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:

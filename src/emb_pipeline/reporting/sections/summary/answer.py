@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ def view(report: Report) -> dict[str, Any]:
     tables, level = report.tables, report.run.level
     overall = [
         describe_failures(tables.failures),
+        describe_samples(report.run.samples, report.run.command),
         describe_any_difference(tables.any_difference, level),
         describe_label_luck(tables.any_difference, find_tasks_with_labels(tables.leaderboard)),
         *describe_all_tasks(report.results),
@@ -65,6 +66,19 @@ def answer_task(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
     if of_leader and math.isclose(of_leader[0]["value"], each.leader["value"], abs_tol=1e-6):  # of as many labels
         found[0] = replace(found[0], text=found[0].text + write_corrected(of_leader[0]))
     return [*([Finding(worthless, "warning")] if worthless else []), *found, *seen]
+
+
+def describe_samples(samples: Mapping[str, int], command: str) -> Finding | None:
+    """Say which scores are those of a sample; None where all examples were taken."""
+    if not samples:
+        return None
+    parts = [Markup("{} ({:,} examples at most)").format(task, n) for task, n in samples.items()]
+    return Finding(
+        Markup("<strong>This is a first answer, on a sample</strong> of {}. For all examples and the whole grid: {}").format(
+            join_parts(parts), code(f"{command} --params pace=thorough --only-missing-outputs --remake-stale")
+        ),
+        "warning",
+    )
 
 
 def find_tasks_with_labels(leaderboard: pd.DataFrame) -> set[str]:

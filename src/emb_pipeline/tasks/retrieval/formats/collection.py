@@ -11,10 +11,14 @@ import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.retrieval.formats.judgments import Judgment
 from emb_pipeline.tasks.retrieval.sources import OwnPassage
 from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.words import tokenize
+
+_PASSAGES_PER_QUERY = 5
+"""Of a sample, passages for each query at least."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,24 @@ class RetrievalTables:
             for pairs in (self.qrels, self.excluded)
         )
         return RetrievalTables(queries, self.passages, qrels, excluded)
+
+    def draw(self, n_examples: int | None) -> RetrievalTables:
+        """Draw queries, and passages: those that are relevant to a query that is kept, and others up to as many in all."""
+        if n_examples is None:
+            return self
+        queries = draw_rows(self.queries, max(n_examples // _PASSAGES_PER_QUERY, 1), ("query_id",), ("split",))
+        qrels, excluded = (
+            None if pairs is None else pairs.filter(pc.is_in(pairs["query_id"], queries["query_id"]))
+            for pairs in (self.qrels, self.excluded)
+        )
+        assert qrels is not None
+        relevant = pc.is_in(self.passages["passage_id"], qrels["passage_id"].filter(pc.greater(qrels["relevance"], 0)))
+        others = self.passages.filter(pc.invert(relevant))
+        others = draw_rows(others, max(n_examples - pc.sum(relevant).as_py(), 1), ("passage_id",))
+        kept = pc.or_(relevant, pc.is_in(self.passages["passage_id"], others["passage_id"]))
+        passages = self.passages.filter(kept)
+        known = pc.is_in(qrels["passage_id"], passages["passage_id"])
+        return RetrievalTables(queries, passages, qrels.filter(known), excluded, self.left_out)
 
 
 class Collection:
