@@ -7,19 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emb_pipeline.comparison.compare import compare
     from emb_pipeline.deployment.bundle import Bundle
     from emb_pipeline.embeddings.registry import METHODS
     from emb_pipeline.errors import DataError
     from emb_pipeline.tasks.registry import KINDS
 
 __version__ = "0.1"
-__all__ = ["KINDS", "METHODS", "Bundle", "DataError", "__version__"]
+__all__ = ["KINDS", "METHODS", "Bundle", "DataError", "__version__", "compare"]
 
 _MODULES = {
     "Bundle": "deployment.bundle",
     "DataError": "errors",
     "KINDS": "tasks.registry",
     "METHODS": "embeddings.registry",
+    "compare": "comparison.compare",
 }
 
 

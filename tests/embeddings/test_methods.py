@@ -74,6 +74,10 @@ class Workbench:
         words = sorted({word for sentence in SENTENCES for word in sentence.split()})
         rows = "".join(f"{word} {' '.join(f'{value:.4f}' for value in rng.normal(size=DIM))}\n" for word in words)
         self.files["vectors"].write_text(rows, encoding="utf-8")
+        self.files["None"] = root / "encoder.py"
+        self.files["None"].write_text(
+            "def encode(texts):\n    return [[len(text), text.count('a'), 1.0] for text in texts]\n"
+        )
         self._artifacts: dict[str, Any] = {}
 
     @cached_property

@@ -14,6 +14,7 @@ from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOpt
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions, LearnedSparseOptions
 from emb_pipeline.embeddings.method import Bases, Derivation, Method, Support
 from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.own.options import FunctionOptions
 from emb_pipeline.embeddings.recommenders.options import (
     AlsOptions,
     BprOptions,
@@ -148,6 +149,16 @@ _LINES = (
         requirements="remote.api_encoder:require",
         export="remote.api_encoder:ApiEncoder",
         is_paid=True,
+    ),
+    Method(
+        "function",
+        "own function",
+        FunctionOptions,
+        "pretrained",
+        _TEXTS,
+        "own.function:build_function_encoder",
+        has_dim=False,
+        requirements="own.function:require",
     ),
     Method(
         "distilled",

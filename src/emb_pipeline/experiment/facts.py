@@ -48,6 +48,18 @@ def find_derivation(cell: EmbeddingSpec) -> str | None:
     return derivation.name if derivation else cell.method
 
 
+def identify_cell(cell: EmbeddingSpec) -> dict[str, Any]:
+    """Give the columns that identify an embedding on the leaderboard."""
+    return {
+        "embedding": cell.name,
+        "origin": cell.origin,
+        "method": cell.method,
+        "dim": cell.dim,
+        "tuned": cell.tuned_on is not None,
+        "seed": cell.seed,
+    }
+
+
 def _describe(cell: EmbeddingSpec) -> dict[str, object]:
     changed, method = cell.changed_text, METHODS[cell.method]
     made_from = (changed.of,) if changed else cell.made_from or ((cell.variant.of,) if cell.variant else ())

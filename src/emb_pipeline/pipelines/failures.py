@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.facts import identify_cell
 from emb_pipeline.storage.failures import Failed, is_containable
 
 LOGGER = logging.getLogger(__name__)
@@ -71,15 +71,3 @@ def _describe(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]
     if not on_task or definition is None:
         return cell.name, values
     return f"{cell.name} on {definition.name}", {**values, "task": definition.name, "kind": definition.kind}
-
-
-def identify_cell(cell: EmbeddingSpec) -> dict[str, Any]:
-    """Give the columns that identify an embedding on the leaderboard."""
-    return {
-        "embedding": cell.name,
-        "origin": cell.origin,
-        "method": cell.method,
-        "dim": cell.dim,
-        "tuned": cell.tuned_on is not None,
-        "seed": cell.seed,
-    }

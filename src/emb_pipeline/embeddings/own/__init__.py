@@ -1,0 +1,1 @@
+"""Embeddings of the user's own: a function from texts to vectors."""
