@@ -41,7 +41,7 @@ def follow(page: str, root: Path) -> None:
     if any(target.startswith("src/") for _, target, _ in blocks):
         copy_code(root)
     for kind, target, body in blocks:
-        if target == "grid" or kind == "names":
+        if target == "grid" or kind in ("names", "console"):
             continue
         if kind == "bash":
             for line in body.splitlines():
@@ -68,6 +68,8 @@ def _type(line: str, root: Path) -> None:
     command, *arguments = shlex.split(line)
     if command == "kedro":
         _run_python(["-m", "kedro", *arguments], root)
+    elif command == "emb-pipeline":
+        _run_python(["-m", "emb_pipeline", *arguments], root)
     elif command == "python":
         _run_python(arguments, root)
     else:
@@ -124,6 +126,18 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     assert len(drawn) == len(places) and {word for word, row in drawn.items() if row["probe"]} == {"kettle", "spade", "desk"}
     page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
     assert "a request, median" in page and "Mixed with a recommender" in page
+
+
+@pytest.mark.slow
+def test_a_first_answer_and_all_of_it_by_following_the_page(project: Path) -> None:
+    (project / "conf/local/parameters.yml").write_text(QUICK)
+    follow("first-answer.md", project)
+    versions = sorted((project / "data/08_reporting/shop/leaderboard.parquet").glob("*/*.parquet"))
+    first, second = (set(pq.read_table(version)["embedding"].to_pylist()) for version in versions)
+    assert {"task.tfidf", "pretrained.minilm_384_int8", "control.random_100"} <= first < second
+    assert second - first >= {"task.char_tfidf", "task.lsa_100", "pretrained.minilm_384_stored_int8"}
+    page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
+    assert "This is a first answer" not in page and (project / "comparison.html").is_file()
 
 
 @pytest.mark.slow

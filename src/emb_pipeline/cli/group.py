@@ -12,6 +12,21 @@ from emb_pipeline.cli import commands
 DEFAULT = "run"
 
 
+OVERVIEW = """\b
+A use case of your own, from a file, and a first answer:
+  emb-pipeline init shop labels.csv
+  emb-pipeline run shop --fast
+\b
+All of it, and the default use case:
+  emb-pipeline run shop --thorough
+  emb-pipeline run
+\b
+Does this installation work?
+  emb-pipeline doctor
+
+Each command prints the kedro command that it stands for, where there is one."""
+
+
 class ProjectGroup(click.Group):
     """Commands by the names of their modules, imported when they are asked for; ``emb-pipeline --env shop`` is a run."""
 
@@ -29,5 +44,11 @@ class ProjectGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of options that no command precedes."""
-        is_run = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        is_run = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
         return super().parse_args(ctx, [DEFAULT, *args] if is_run else args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what most people want to do first."""
+        formatter.write_paragraph()
+        for line in OVERVIEW.replace("\b\n", "").splitlines():
+            formatter.write(f"{line}\n")

@@ -25,10 +25,12 @@ from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from emb_pipeline.readers.description.files import Described
     from emb_pipeline.readers.registry import Reader
     from emb_pipeline.tasks.audit.lines import Check
     from emb_pipeline.tasks.examples.reader import ExamplesReader
     from emb_pipeline.tasks.export.answering import Answering
+    from emb_pipeline.tasks.proposal import Named, Proposal
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
@@ -52,6 +54,9 @@ class Kind:
     requires : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
         from interactions; one of them is enough.
+    guess : place
+        Function that proposes a task of this kind for files that somebody brings (`emb_pipeline.tasks.proposal`); where it
+        is empty, no file is taken for one.
     reader : place
         Class that reads, audits and holds out the examples (`emb_pipeline.tasks.examples.reader.ExamplesReader`).
     checks : place
@@ -87,6 +92,7 @@ class Kind:
     checks: str
     task: str
     evaluate: str
+    guess: str = ""
     readers: str = ""
     serve: str = ""
     tune: str = ""
@@ -100,6 +106,11 @@ class Kind:
     def primary_metric(self) -> str:
         """Name of the metric that its leaderboard is sorted by."""
         return self.metrics[0].name
+
+    def propose(self, files: Sequence[Described], named: Named) -> Proposal | None:
+        """Propose a task of this kind for some files; none where they do not look like one."""
+        proposed: Proposal | None = _load(self.guess)(files, named) if self.guess else None
+        return proposed
 
     def create_reader(self) -> ExamplesReader:
         """Create the reader of its examples."""
@@ -203,6 +214,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="test items",
             requires=frozenset({"texts"}),
+            guess="classification.guess:propose",
             reader="classification.reader:ClassificationReader",
             checks="classification.audit:CHECKS",
             task="classification.task:ClassificationTask",
@@ -225,6 +237,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="queries",
             requires=frozenset({"texts", "search"}),
+            guess="retrieval.guess:propose",
             reader="retrieval.reader:RetrievalReader",
             checks="retrieval.audit:CHECKS",
             task="retrieval.task:RetrievalTask",
@@ -251,6 +264,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="users",
             requires=frozenset({"texts", "interactions"}),
+            guess="recommendation.guess:propose",
             reader="recommendation.reader:RecommendationReader",
             checks="recommendation.audit:CHECKS",
             task="recommendation.task:RecommendationTask",
@@ -272,6 +286,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="test sentences",
             requires=frozenset({"tokens"}),
+            guess="sequence_labeling.guess:propose",
             reader="sequence_labeling.reader:SequenceLabelingReader",
             checks="sequence_labeling.audit:CHECKS",
             task="sequence_labeling.task:SequenceLabelingTask",
@@ -292,6 +307,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="pairs",
             requires=frozenset({"texts"}),
+            guess="similarity.guess:propose",
             reader="similarity.reader:SimilarityReader",
             checks="similarity.audit:CHECKS",
             task="similarity.task:SimilarityTask",
@@ -306,6 +322,7 @@ KINDS: Mapping[str, Kind] = {
             metrics=(Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
             unit="questions",
             requires=frozenset({"tokens", "answers"}),
+            guess="extractive_qa.guess:propose",
             reader="extractive_qa.reader:ExtractiveReader",
             checks="extractive_qa.audit:CHECKS",
             task="extractive_qa.task:ExtractiveTask",

@@ -14,7 +14,20 @@ from emb_pipeline.readers.options import Source
 from emb_pipeline.readers.registry import Reader, by_name
 
 
-class _Tagged(Source):
+class _Drawn(Source):
+    test_share: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the sentences to test on, where there are no splits: drawn by hash, documents as one",
+    )
+
+
+class TaggedIobSource(_Drawn, IobSource):
+    """Sequence labeling: a token and its tag per line, a blank line between sentences."""
+
+
+class _Tagged(_Drawn):
     tokens: str = Field(default="tokens", description="column with the list of tokens")
     tags: str = Field(default="tags", description="column with the list of their tags")
 
@@ -32,7 +45,7 @@ TaggedSource: TypeAlias = TaggedJsonlSource | TaggedParquetSource
 READERS = by_name(
     Reader(
         "iob",
-        IobSource,
+        TaggedIobSource,
         examples="tasks.sequence_labeling.reader:read_iob",
         first_rows="tasks.sequence_labeling.reader:check_iob",
     ),

@@ -1,0 +1,1 @@
+"""Descriptions of files that somebody brings: their format, their columns, and what the columns hold."""

@@ -1,0 +1,133 @@
+"""The look at files for texts with a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from emb_pipeline.readers.description.columns import Column
+from emb_pipeline.readers.description.files import Described
+from emb_pipeline.tasks.proposal import Named, Proposal, group_files, is_named, is_split, place_files, rank_columns
+
+TEXTS = (
+    "text",
+    "review",
+    "body",
+    "content",
+    "abstract",
+    "sentence",
+    "description",
+    "message",
+    "comment",
+    "title",
+    "question",
+)
+LABELS = ("label", "labels", "category", "class", "target", "sentiment", "topic", "intent", "diagnosis", "department", "y")
+_GENERIC = frozenset({"label", "labels", "class", "target", "category", "y", "value"})
+_MOST_CLASSES = 1000
+_FEW_EXAMPLES = 2
+
+
+def propose(files: Sequence[Described], named: Named) -> Proposal | None:
+    """Propose a classification; none where no file has a text and a label.
+
+    Raises
+    ------
+    DataError
+        A column that is named does not exist.
+    """
+    found = [*(file for file in files if file.shape in ("labeled_lines", "class_folders"))]
+    if found:
+        return _propose_labeled_texts(found)
+    tables = group_files(files, "rows")
+    if not tables:
+        return None
+    table = tables[0]
+    texts = [table.find_column(name) for name in named.text] or rank_columns(
+        [column for column in table.columns if column.is_text], TEXTS, lambda column: column.words
+    )
+    labels = _rank_labels(table, texts[:1])
+    label = table.find_column(named.label) if named.label else next(iter(labels), None)
+    if not texts or label is None:
+        return None
+    chosen = texts if named.text else texts[:1]
+    return _propose_rows(tables, chosen, label, named, (texts, labels))
+
+
+def _propose_labeled_texts(files: Sequence[Described]) -> Proposal:
+    source = place_files(files)
+    n_items = sum(file.n_items for file in files)
+    what = (
+        "predict the class of a text"
+        if files[0].shape == "labeled_lines"
+        else f"predict which of {len(files[0].members)} folders a text is in"
+    )
+    texts = {name: value for name, value in source.items() if name != "splits"}
+    return Proposal("classification", "my_labels", source, what, 0.9, n_items, files[0].words, texts)
+
+
+def _rank_labels(table: Described, texts: Sequence[Column]) -> list[Column]:
+    taken = {column.name for column in texts}
+    candidates = [
+        column for column in table.columns if column.is_label and column.name not in taken and not is_split(column)
+    ]
+    return rank_columns(candidates, LABELS, lambda column: (column.numeric < 1, -abs(column.n_distinct - 10)))
+
+
+def _propose_rows(
+    tables: Sequence[Described],
+    texts: Sequence[Column],
+    label: Column,
+    named: Named,
+    choices: tuple[Sequence[Column], Sequence[Column]],
+) -> Proposal:
+    names = [column.name for column in texts]
+    source: dict[str, Any] = {**place_files(tables), "text": names if len(names) > 1 else names[0], "label": label.name}
+    split = next((column for column in tables[0].columns if is_split(column)), None)
+    if split is not None and len(tables) == 1:
+        source["split"] = split.name
+    notes = []
+    if any(column.n_empty for column in (texts[0], label)):
+        source["empty"] = "leave_out"
+        notes.append(f"rows without a text ({texts[0].n_empty:,}) or a label ({label.n_empty:,}) are left out")
+    rare = [name for name, n in label.counts.items() if n < _FEW_EXAMPLES]
+    if rare and label.n_distinct <= _MOST_CLASSES:
+        source["min_examples"] = _FEW_EXAMPLES
+        notes.append(f"classes with a single example are left out: {', '.join(rare[:3])}{', …' if len(rare) > 3 else ''}")
+    repeated = texts[0].n_values - texts[0].n_distinct
+    if repeated:
+        notes.append(f"{repeated:,} rows repeat another one's text: they stay in one fold")
+    is_sure = bool(named.label) or (label.is_label and is_named(label, LABELS))
+    confidence = 0.4 + 0.3 * is_sure + 0.2 * (bool(named.text) or is_named(texts[0], TEXTS))
+    kept = ("reader", "delimiter", "encoding", "quoted", "columns", "on_error", "empty")
+    corpus = {name: source[name] for name in kept if name in source}
+    return Proposal(
+        "classification",
+        _name_task(label, tables[0]),
+        source,
+        f"predict {label.name} ({label.n_distinct - len(rare):,} classes) from {' and '.join(names)}",
+        confidence,
+        sum(table.n_items for table in tables),
+        sum(column.words for column in texts),
+        {**corpus, "path": tables[0].path, "text": source["text"]}
+        if len(tables) == 1
+        else _training_texts(tables, corpus, source),
+        text_choices=tuple(column.name for column in choices[0]),
+        label_choices=tuple(column.name for column in choices[1]),
+        notes=tuple(notes),
+    )
+
+
+def _training_texts(tables: Sequence[Described], corpus: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
+    """Read the training file alone as a corpus."""
+    name = source["splits"]["train"]
+    (table,) = [table for table in tables if table.path.rpartition("/")[2] == name]
+    return {**corpus, "path": table.path, "text": source["text"]}
+
+
+def _name_task(label: Column, table: Described) -> str:
+    """Name a task by what is predicted; by its file where the column's name says nothing."""
+    says_nothing = label.name.casefold() in _GENERIC or label.name.startswith("column_")
+    plain = re.sub(r"[^a-z0-9]+", "_", (table.name if says_nothing else label.name).casefold()).strip("_")
+    return plain if plain[:1].isalpha() else f"predict_{plain}" if plain else "my_labels"
