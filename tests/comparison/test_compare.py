@@ -29,6 +29,7 @@ def found() -> Comparison:
     return compare(TEXTS, LABELS, embeddings=["tfidf", "word2vec_8", "random_8", count_letters])
 
 
+@pytest.mark.slow
 def test_the_leaderboard_has_all_candidates_with_intervals_and_the_best_first(found: Comparison) -> None:
     board = found.leaderboard
     assert board["embedding"].iloc[0] == "task.tfidf" and set(board["embedding"]) == {
@@ -42,6 +43,7 @@ def test_the_leaderboard_has_all_candidates_with_intervals_and_the_best_first(fo
     assert "task.tfidf" in found.decision and len(found.comparisons) == 6
 
 
+@pytest.mark.slow
 def test_it_shows_itself_as_text_as_html_and_as_a_page(found: Comparison, tmp_path: Path) -> None:
     assert "task.tfidf" in repr(found) and "<table>" in found._repr_html_()
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
