@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.datasets.tables import TablePartDataset, TablesDataset
-from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.measure.nodes import describe_embeddings
 
@@ -39,6 +39,10 @@ SPECS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+NO_FOLDERS = Folders(**dict.fromkeys(Folders.model_fields, Path()))
+"""For cells that store nothing."""
+
+
 @pytest.fixture(scope="session")
 def topic() -> dict[str, pa.Table]:
     """Sixty texts of two classes that their words tell apart."""
@@ -53,7 +57,7 @@ def evaluate(name: str, topic: dict[str, pa.Table]) -> dict[str, Any]:
     """Leaves of a cell, by name."""
     origin, _, key = name.partition(".")
     cell = EmbeddingSpec.model_validate(SPECS[origin][key])
-    leaves = evaluate_untrained(topic, cell, TaskDefinition.model_validate(DEFINITION))
+    leaves = evaluate_untrained(topic, cell, TaskDefinition.model_validate(DEFINITION), NO_FOLDERS)
     return dict(zip(("item_scores", "metrics", "predicted", "training_draws"), leaves, strict=True))
 
 

@@ -15,7 +15,7 @@ from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_ta
 from emb_pipeline.pipelines.namespaces import find_group
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.scores import ITEM_SCORES
-from tests.pipelines.conftest import DEFINITION, SPECS, store_leaves
+from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, SPECS, store_leaves
 
 TFIDF = EmbeddingSpec.model_validate(SPECS["task"]["tfidf"])
 WORD2VEC = EmbeddingSpec.model_validate(
@@ -45,7 +45,7 @@ def test_a_tuned_copy_of_corrupted_vectors_is_in_the_group_that_its_tables_name(
 def test_an_evaluation_that_raises_gives_its_reason_for_every_leaf(topic: dict[str, pa.Table]) -> None:
     definition = TaskDefinition.model_validate({**DEFINITION, "name": "topic"})
     nothing = {name: table.slice(0, 0) for name, table in topic.items()}
-    leaves = evaluate_untrained(nothing, TFIDF, definition)
+    leaves = evaluate_untrained(nothing, TFIDF, definition, NO_FOLDERS)
     assert len(leaves) == 4 and all(isinstance(leaf, Failed) for leaf in leaves)
     assert leaves[0].place == "task.tfidf on topic" and leaves[0].cell["kind"] == "classification"
 

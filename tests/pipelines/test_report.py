@@ -19,7 +19,7 @@ from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.text.seen import SEEN
-from tests.pipelines.conftest import as_table, store_leaves
+from tests.pipelines.conftest import NO_FOLDERS, as_table, store_leaves
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 LAST = pa.table({})
@@ -99,7 +99,7 @@ def test_made_queries_are_compared_with_real_ones_by_the_passages_that_they_are_
         for name, task in tables.items():
             source = {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "j.csv"}
             definition = {"name": name, "kind": "retrieval", "source": source, "evaluation": {}}
-            found = evaluate_untrained(task, cell, TaskDefinition.model_validate(definition))
+            found = evaluate_untrained(task, cell, TaskDefinition.model_validate(definition), NO_FOLDERS)
             stored = dict(zip(("item_scores", "metrics", "predicted", "training_draws"), found, strict=True))
             leaves |= store_leaves(stored, tmp_path / key / name, name)
         cells[key] = collect_tasks(cell, **leaves)

@@ -55,9 +55,7 @@ def evaluate_encoder(
 
 
 @contain_failures(4, on_task=True)
-def evaluate_untrained(
-    task: Tables, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders | None = None
-) -> CellScores:
+def evaluate_untrained(task: Tables, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders) -> CellScores:
     """Evaluate an embedding without a training here: fitted on the task's own texts, a service's, or by chance."""
     return evaluate_cell(task, _build_encoder(cell, folders), cell, definition)
 
