@@ -127,6 +127,14 @@ def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     (parent,) = client.search_runs([client.get_experiment_by_name("emb/runs").experiment_id])
     cells = client.search_runs([client.get_experiment_by_name("emb/topic").experiment_id])
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in cells)
+    assert {"n_tasks": 2.0}.items() <= parent.data.metrics.items() and parent.data.metrics["best/topic"] > 0.5
+    note = parent.data.tags["mlflow.note.content"]
+    assert "## topic" in note and "- Deploy" in note and "| embedding | accuracy % |" in note
+    assert parent.data.tags["mlflow.source.name"].startswith("kedro run --env tiny") and parent.data.tags["mlflow.user"]
+    stored = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert {"answer.md", "leaderboard.csv", "report.html"} <= stored
+    spent = [run.info.end_time - run.info.start_time for run in cells if "encode_seconds" in run.data.metrics]
+    assert spent and max(spent) > 0
     assert all(run.data.metrics["primary_metric"] == run.data.metrics["accuracy"] for run in cells)
     assert {run.data.params["dim"] for run in cells} == {"8", "sparse"}
     board = newest(sequential, "leaderboard")

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from emb_pipeline.reporting.markdown import main, newest, write_effects, write_leaderboard
+from emb_pipeline.reporting.markdown import main, newest, write_answer, write_effects, write_leaderboard
+from emb_pipeline.reporting.tables import empty_table
 from tests.reporting.conftest import SEARCH, Tables, leaderboard
 
 
@@ -19,6 +20,13 @@ def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
     assert lines[2] == "| `task.tfidf` | 75.6 [74.1, 77.1] a |  |"
     assert lines[3].startswith("| `domain.word2vec_100` | 74.8 [73.3, 76.3] a | 0.471 [0.456, 0.486]")
     assert [line.split("`")[1].split(".")[0] for line in lines[-2:]] == ["control", "control"]
+
+
+def test_the_answer_has_what_to_deploy_and_the_highest_scores(tables: Tables) -> None:
+    answer = write_answer(tables["leaderboard"], empty_table("decision"), empty_table("relaxations"), n_rows=2)
+    topic, search = answer.split("## search")
+    assert topic.startswith("## topic") and "| embedding | accuracy % |" in topic and "task.tfidf" in topic
+    assert topic.count("| `") == 2 and "more" in topic and "nDCG@10" in search
 
 
 def test_seeds_are_one_row() -> None:

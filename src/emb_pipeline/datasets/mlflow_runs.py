@@ -14,12 +14,15 @@ from typing import Any
 
 from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, flatten_mapping
 from emb_pipeline.redaction import redact
+from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.storage.atomic import has_ended, name_this_process
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
 PROCESS = "process"
 """Tag of a run that is open: the process that will close it."""
+NOTE = "mlflow.note.content"
+"""Tag that MLflow shows as a run's description."""
 _ASK_AGAIN_SECONDS = 60.0
 _unreachable_since: dict[str, float] = {}
 _PARAMS_PER_BATCH, _METRICS_PER_BATCH = 100, 800
@@ -98,8 +101,8 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
     given = _list_params(record)
     params = [Param(name, value) for name, value in given.items()]
     place = find_experiment(client, experiment)
-    run = client.create_run(place, run_name=_name_run(client, place, run_name, given), tags=tags)
-    run_id = str(run.info.run_id)
+    name, start = _name_run(client, place, run_name, given), now - int(1000 * _find_seconds(record))
+    run_id = str(client.create_run(place, start_time=start, run_name=name, tags=tags).info.run_id)
     try:
         batches = _cut(metrics, _METRICS_PER_BATCH), _cut(params, _PARAMS_PER_BATCH)
         for of_metrics, of_params in zip_longest(*batches, fillvalue=()):
@@ -109,6 +112,12 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
         _delete_quietly(client, run_id)  # a run without its values would stay open
         raise
     return run_id
+
+
+def _find_seconds(record: Mapping[str, Any]) -> float:
+    """Find how long the work took that a record is about: it is over when its run is written."""
+    metrics = record.get("metrics", {})
+    return sum(float(metrics[name]) for name in UNTIL_SCORED if _is_number(metrics.get(name)))
 
 
 def _cut(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -191,6 +200,27 @@ def open_run(
         return str(run.info.run_id)
 
     return _try_store(tracking_uri, name, start)
+
+
+def write_answer(tracking_uri: str, run_id: str, answer: str, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
+    """Give an open run its answer: a description in Markdown, numbers, and files."""
+
+    def write() -> str:
+        from mlflow import MlflowClient
+        from mlflow.entities import Metric
+
+        client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
+        client.set_tag(run_id, NOTE, redact(answer)[:_LONGEST_TAG])
+        values = [
+            Metric(clean_mlflow_name(name), float(value), now, 0) for name, value in metrics.items() if _is_number(value)
+        ]
+        client.log_batch(run_id, metrics=values)
+        client.log_text(run_id, redact(answer), "answer.md")
+        for file in files:
+            client.log_artifact(run_id, str(file))
+        return run_id
+
+    _try_store(tracking_uri, "the answer of the run", write)
 
 
 def close_run(tracking_uri: str, run_id: str, status: str) -> None:

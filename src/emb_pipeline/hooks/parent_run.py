@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import getpass
 import os
 import signal
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,6 +17,9 @@ from kedro.framework.hooks import hook_impl
 from emb_pipeline.config.active import find_tracking_uri, load_active_parameters, project_path
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
+
+_ANSWER = ("leaderboard", "decision", "relaxations", "report.joint_choice")
+"""Tables that the answer of a run is written from."""
 
 
 class ParentRun:
@@ -44,8 +49,8 @@ class ParentRun:
             self._before = signal.signal(signal.SIGTERM, self._terminate)
 
     @hook_impl
-    def after_pipeline_run(self, catalog: Any) -> None:
-        """Write what MLflow could not take before, and close the parent run."""
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Write what MLflow could not take before, give the parent run its answer, and close it."""
         from kedro.framework.project import pipelines
 
         from emb_pipeline.datasets import mlflow_runs
@@ -55,6 +60,9 @@ class ParentRun:
             flush = getattr(catalog.get(name), "flush", None)
             if flush is not None:
                 flush()
+        is_answered = "report_page" in pipeline.all_outputs() and all(catalog.exists(name) for name in _ANSWER)
+        if self._run_id and is_answered:
+            mlflow_runs.write_answer(self._uri, self._run_id, *_gather_answer(catalog))
         self._close("FINISHED")
 
     @hook_impl
@@ -84,6 +92,22 @@ class ParentRun:
         os.kill(os.getpid(), number)
 
 
+def _gather_answer(catalog: Any) -> tuple[str, dict[str, float], list[Path]]:
+    """Gather what a run found: the answer in Markdown, the highest score of each task, the page and the leaderboard."""
+    from emb_pipeline.reporting.markdown import newest, write_answer
+    from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
+
+    folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
+    board = catalog.load("leaderboard").to_pandas()
+    decided = [catalog.load(name).to_pandas() for name in _ANSWER[1:]]
+    able = board[board["origin"] != CONTROL]
+    best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
+    counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
+    table = folder / "latest" / "leaderboard.csv"
+    newest(folder, "leaderboard").to_csv(table, index=False)
+    return write_answer(board, *decided), {**best, **counts}, [folder / "latest" / "report.html", table]
+
+
 def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
     """Give name, tags and configuration of a parent run."""
     from emb_pipeline.provenance.environment import list_versions, read_git_state
@@ -95,8 +119,13 @@ def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict
         "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
         "kedro_command": format_kedro_command(run_params),
         "runner": find_runner_name(run_params),
+        "mlflow.source.name": format_kedro_command(run_params),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": getpass.getuser(),
         **read_git_state(project_path()),
     }
+    if commit := tags.get("git_commit"):
+        tags["mlflow.source.git.commit"] = commit
     if reason := os.environ.get(ACCEPT_STALE, "").strip():
         tags["accept_stale"] = reason
     return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": list_versions()}

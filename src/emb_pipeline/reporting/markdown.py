@@ -1,6 +1,7 @@
 """The leaderboard as a Markdown table, to paste into a README, an issue or a paper.
 
 python -m emb_pipeline.reporting.markdown data/08_reporting/medical [--tasks diagnosis condition] [--effects fine_tuning]
+python -m emb_pipeline.reporting.markdown data/08_reporting/medical --answer
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.sections.summary.deploy import describe_decision
 from emb_pipeline.reporting.wording import (
     is_percent,
     name_metric,
@@ -95,6 +98,40 @@ def write_effects(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> s
     return "\n".join(lines)
 
 
+def write_answer(
+    leaderboard: pd.DataFrame,
+    decision: pd.DataFrame,
+    relaxations: pd.DataFrame,
+    joint_choice: pd.DataFrame | None = None,
+    *,
+    n_rows: int = 8,
+) -> str:
+    """Write the answer of a run: for each task what to deploy, and the highest scores; for a pull request, say.
+
+    Parameters
+    ----------
+    leaderboard, decision, relaxations, joint_choice : DataFrame
+        The report's tables.
+    n_rows : int
+        Embeddings to show of each task, at most.
+    """
+    sentences = dict(describe_decision(decision, relaxations, joint_choice))
+    lines: list[str] = []
+    for task in [*pick.tasks_of(leaderboard), *(name for name in sentences if name not in set(leaderboard["task"]))]:
+        lines += [f"## {task}", ""]
+        lines += [f"- {Markup(each.text).striptags()}" for each in sentences.get(task, ())]
+        if task in set(leaderboard["task"]):
+            lines += ["", *_write_highest(leaderboard, task, n_rows), ""]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _write_highest(leaderboard: pd.DataFrame, task: str, n_rows: int) -> list[str]:
+    rows = pick.average_seeds(pick.select_primary(leaderboard, task))
+    scores = [f"| {_name(row['embedding'])} | {_write_cell(row)} |" for row in rows.head(n_rows).to_dict("records")]
+    more = ["", f"and {len(rows) - n_rows} more"] if len(rows) > n_rows else []
+    return [f"| embedding | {_scale(str(rows['metric'].iloc[0]))} |", "|---|---:|", *scores, *more]
+
+
 def newest(folder: Path, name: str) -> pd.DataFrame:
     """Read the newest version of a table of the report.
 
@@ -140,8 +177,12 @@ def main(arguments: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(description="Tables of a use case's report, in Markdown")
     parser.add_argument("folder", type=Path, help="data/08_reporting/<use case>")
     parser.add_argument("--tasks", nargs="+", help="tasks to show, in this order")
+    parser.add_argument("--answer", action="store_true", help="what to deploy, and the highest scores of each task")
     parser.add_argument("--effects", metavar="FACTOR", help="matched pairs of this factor in place of the leaderboard")
     asked = parser.parse_args(arguments)
+    if asked.answer:
+        tables = (newest(asked.folder, name) for name in ("leaderboard", "decision", "relaxations"))
+        return write_answer(*tables)
     if asked.effects is None:
         return write_leaderboard(newest(asked.folder, "leaderboard"), asked.tasks)
     effects = newest(asked.folder, "effects")
