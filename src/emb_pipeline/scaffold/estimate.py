@@ -9,10 +9,14 @@ from emb_pipeline.scaffold.candidates import Candidate
 from emb_pipeline.tasks.proposal import Proposal
 from emb_pipeline.tasks.registry import KINDS
 
-_START = 45.0
-_CELL = 4.0
-_SECONDS_PER_WORD = {"corpus": 4e-6, "pretrained": 1e-4, "task": 3e-6, "control": 2e-6, "encoder": 2e-6, "embedding": 1e-6}
+_START = 60.0
+_CELL = 2.0
+_SECONDS_PER_WORD = {"corpus": 5e-6, "pretrained": 8e-5, "task": 3e-6, "control": 2e-6, "encoder": 2e-6, "embedding": 1e-6}
 """Processor seconds for a word of the task's texts, by what a method is made from; measured on one core with AVX-512."""
+_SECONDS_PER_TEXT = {"pretrained": 1e-3}
+"""The same for a text, however short."""
+_SECONDS_PER_EXAMPLE, _FOLDS = 6e-4, 5
+"""To fit a probe, with all draws of labels; folds repeat that where there is no split."""
 _LONGEST_READ = 190.0
 """Words of a text that a transformer with 256 sub-words reads."""
 _SECONDS_PER_INTERACTION = 2e-4
@@ -33,12 +37,16 @@ def estimate_seconds(candidates: Iterable[Candidate], proposal: Proposal, sample
     """
     n_items = min(proposal.n_items, sample or proposal.n_items)
     seconds = _START * _CORES
+    kind = KINDS[proposal.kind]
+    has_split = bool({"split", "splits", "test_share"} & set(proposal.source))
     for candidate in candidates:
         source = METHODS[candidate.method].source
         words = min(proposal.words, _LONGEST_READ) if source == "pretrained" else proposal.words
-        per_item = words * _SECONDS_PER_WORD.get(source, 0.0)
-        if "interactions" in KINDS[proposal.kind].requires:
+        per_item = words * _SECONDS_PER_WORD.get(source, 0.0) + _SECONDS_PER_TEXT.get(source, 0.0)
+        if "interactions" in kind.requires:
             per_item += _SECONDS_PER_INTERACTION
+        if kind.learns_from_labels:
+            per_item += _SECONDS_PER_EXAMPLE * (1 if has_split else _FOLDS)
         seconds += _CELL + n_items * per_item
     return seconds / _CORES
 
