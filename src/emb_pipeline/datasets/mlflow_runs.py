@@ -202,22 +202,22 @@ def open_run(
     return _try_store(tracking_uri, name, start)
 
 
-def write_answer(tracking_uri: str, run_id: str, answer: str, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
-    """Give an open run its answer: a description in Markdown, numbers, and files."""
+def write_answer(tracking_uri: str, run_id: str, texts: Mapping[str, str], metrics: Mapping[str, float], page: Path) -> None:
+    """Give an open run its answer: texts by the name of their file, the first of them its description, too; and a page."""
 
     def write() -> str:
         from mlflow import MlflowClient
         from mlflow.entities import Metric
 
         client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
-        client.set_tag(run_id, NOTE, redact(answer)[:_LONGEST_TAG])
+        client.set_tag(run_id, NOTE, redact(next(iter(texts.values())))[:_LONGEST_TAG])
         values = [
             Metric(clean_mlflow_name(name), float(value), now, 0) for name, value in metrics.items() if _is_number(value)
         ]
         client.log_batch(run_id, metrics=values)
-        client.log_text(run_id, redact(answer), "answer.md")
-        for file in files:
-            client.log_artifact(run_id, str(file))
+        for name, text in texts.items():
+            client.log_text(run_id, redact(text), name)
+        client.log_artifact(run_id, str(page))
         return run_id
 
     _try_store(tracking_uri, "the answer of the run", write)

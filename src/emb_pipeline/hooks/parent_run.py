@@ -92,9 +92,9 @@ class ParentRun:
         os.kill(os.getpid(), number)
 
 
-def _gather_answer(catalog: Any) -> tuple[str, dict[str, float], list[Path]]:
-    """Gather what a run found: the answer in Markdown, the highest score of each task, the page and the leaderboard."""
-    from emb_pipeline.reporting.markdown import newest, write_answer
+def _gather_answer(catalog: Any) -> tuple[dict[str, str], dict[str, float], Path]:
+    """Gather what a run found: the answer in Markdown and the leaderboard, the highest score of each task, and the page."""
+    from emb_pipeline.reporting.markdown import write_answer
     from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
 
     folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
@@ -103,9 +103,8 @@ def _gather_answer(catalog: Any) -> tuple[str, dict[str, float], list[Path]]:
     able = board[board["origin"] != CONTROL]
     best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
     counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
-    table = folder / "latest" / "leaderboard.csv"
-    newest(folder, "leaderboard").to_csv(table, index=False)
-    return write_answer(board, *decided), {**best, **counts}, [folder / "latest" / "report.html", table]
+    texts = {"answer.md": write_answer(board, *decided), "leaderboard.csv": board.to_csv(index=False)}
+    return texts, {**best, **counts}, folder / "latest" / "report.html"
 
 
 def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
