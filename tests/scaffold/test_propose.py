@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.description.files import describe_files
+from emb_pipeline.scaffold.build import build_use_case
+from emb_pipeline.scaffold.estimate import estimate_seconds
 from emb_pipeline.scaffold.propose import propose_tasks
 from emb_pipeline.tasks.proposal import Named
 from emb_pipeline.tasks.registry import KINDS
@@ -93,3 +96,13 @@ def test_files_of_no_task_are_refused_with_what_was_found(content: str, message:
         propose_tasks(describe_files([tmp_path / "numbers.csv"], tmp_path), Named())
     with pytest.raises(DataError, match="there is no such file"):
         describe_files([tmp_path / "absent.csv"], tmp_path)
+
+
+def test_an_estimate_grows_with_the_file_and_a_fast_run_is_kept_to_minutes(tmp_path: Path) -> None:
+    proposal = propose(brought_files.table_with_an_index, tmp_path)
+    large = replace(proposal, n_items=200_000, words=150.0)
+    small, huge = (build_use_case("mine", each) for each in (proposal, large))
+    assert estimate_seconds(huge.candidates, large) > 20 * estimate_seconds(small.candidates, proposal)
+    first = [candidate for candidate in huge.candidates if candidate.is_first]
+    assert huge.sample < 10_000 and estimate_seconds(first, large, huge.sample) <= 300
+    assert estimate_seconds([], proposal) > 0

@@ -9,7 +9,7 @@ from emb_pipeline.scaffold.candidates import Candidate
 from emb_pipeline.tasks.proposal import Proposal
 from emb_pipeline.tasks.registry import KINDS
 
-_START = 60.0
+_START = 75.0
 _CELL = 2.0
 _SECONDS_PER_WORD = {"corpus": 5e-6, "pretrained": 8e-5, "task": 3e-6, "control": 2e-6, "encoder": 2e-6, "embedding": 1e-6}
 """Processor seconds for a word of the task's texts, by what a method is made from; measured on one core with AVX-512."""
@@ -36,7 +36,7 @@ def estimate_seconds(candidates: Iterable[Candidate], proposal: Proposal, sample
         Examples that are taken at most.
     """
     n_items = min(proposal.n_items, sample or proposal.n_items)
-    seconds = _START * _CORES
+    of_each = []
     kind = KINDS[proposal.kind]
     has_split = bool({"split", "splits", "test_share"} & set(proposal.source))
     for candidate in candidates:
@@ -47,8 +47,8 @@ def estimate_seconds(candidates: Iterable[Candidate], proposal: Proposal, sample
             per_item += _SECONDS_PER_INTERACTION
         if kind.learns_from_labels:
             per_item += _SECONDS_PER_EXAMPLE * (1 if has_split else _FOLDS)
-        seconds += _CELL + n_items * per_item
-    return seconds / _CORES
+        of_each.append(_CELL + n_items * per_item)
+    return _START + max(sum(of_each) / _CORES, *of_each, 0.0)
 
 
 def write_duration(seconds: float) -> str:
