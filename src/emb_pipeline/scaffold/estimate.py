@@ -15,7 +15,7 @@ _SECONDS_PER_WORD = {"corpus": 5e-6, "pretrained": 8e-5, "task": 3e-6, "control"
 """Processor seconds for a word of the task's texts, by what a method is made from; measured on one core with AVX-512."""
 _SECONDS_PER_TEXT = {"pretrained": 1e-3}
 """The same for a text, however short."""
-_SECONDS_PER_EXAMPLE, _FOLDS = 6e-4, 5
+_SECONDS_PER_EXAMPLE, _FOLDS = 1.5e-3, 5
 """To fit a probe, with all draws of labels; folds repeat that where there is no split."""
 _LONGEST_READ = 190.0
 """Words of a text that a transformer with 256 sub-words reads."""
