@@ -53,6 +53,16 @@ def service() -> Iterator[Service]:
         yield running
 
 
+def kill_after(process: Any, service: Service, n_billed: int) -> None:
+    """Start a process, and kill it once the service has billed so many requests."""
+    process.start()
+    while len(service.billed) < n_billed:
+        assert process.is_alive(), "there is nothing left to be killed"
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+
+
 def settled(service: Service) -> int:
     """Requests that were billed, when none is under way any more."""
     time.sleep(0.05)
@@ -69,13 +79,7 @@ def test_no_text_that_was_answered_is_paid_again_over_twenty_kills(service: Serv
     before = 0
     for number in range(KILLS):
         process = make_process(encode_all, options, tmp_path)
-        process.start()
-        enough = before + random.Random(number).randint(2, 10)
-        while len(service.billed) < enough:
-            assert process.is_alive(), "there is nothing left to be killed"
-            time.sleep(0.001)
-        process.kill()
-        process.join()
+        kill_after(process, service, before + random.Random(number).randint(2, 10))
         assert process.exitcode == -9
         shards = VectorShards(tmp_path / name, DenseRows(8))
         requests = service.billed[before : (before := settled(service))]
@@ -94,13 +98,7 @@ def test_no_pair_that_was_scored_is_paid_again_over_three_kills(service: Service
     n_lost = before = 0
     for number in range(3):
         process = make_process(score_all, options, tmp_path)
-        process.start()
-        enough = before + random.Random(number).randint(2, 10)
-        while len(service.billed) < enough:
-            assert process.is_alive(), "there is nothing left to be killed"
-            time.sleep(0.001)
-        process.kill()
-        process.join()
+        kill_after(process, service, before + random.Random(number).randint(2, 10))
         shards = VectorShards(tmp_path / shards_of, DenseRows(1))
         requests = service.billed[before : (before := settled(service))]
         pairs = [[f"{each.body['query']}{SEPARATOR}{text}" for text in each.texts] for each in requests]
