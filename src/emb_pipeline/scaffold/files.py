@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from emb_pipeline.scaffold.candidates import Candidate, build_grid
@@ -36,12 +36,20 @@ class NewUseCase:
         What is compared.
     sample : int
         Examples of the task that a fast run takes, at most.
+    missing : mapping of str to str
+        What this installation cannot make, and why.
     """
 
     name: str
     proposal: Proposal
     candidates: Sequence[Candidate]
     sample: int
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def first(self) -> list[Candidate]:
+        """The embeddings of a fast run."""
+        return [candidate for candidate in self.candidates if candidate.is_first]
 
     def write_files(self) -> dict[str, str]:
         """Write the text of each file, by its name."""
@@ -69,13 +77,12 @@ class NewUseCase:
         return "\n".join(lines) + "\n"
 
     def _write_fast(self) -> str:
-        first = [candidate.name for candidate in self.candidates if candidate.is_first]
         return "\n".join(
             [
                 "# What a fast run (--fast) compares, and on how many examples of a task at most.",
                 "fast:",
                 "  embeddings:",
-                *(f"    - {name}" for name in first),
+                *(f"    - {candidate.name}" for candidate in self.first),
                 f"  sample: {self.sample}",
                 "",
             ]

@@ -99,6 +99,12 @@ def place_files(files: Sequence[Described]) -> dict[str, Any]:
 _IN_ORDER = ("train", "validation", "test")
 
 
+def find_training_file(files: Sequence[Described], source: Mapping[str, Any]) -> Described:
+    """Find the file with the training part of what `place_files` placed; the first one without splits."""
+    name = source.get("splits", {}).get("train")
+    return next((file for file in files if file.path.rpartition("/")[2] == name), files[0])
+
+
 def group_files(files: Iterable[Described], shape: str) -> list[Described]:
     """List the files of a shape that have the columns of the first of them."""
     found = [file for file in files if file.shape == shape]

@@ -14,9 +14,9 @@ from kedro.utils import find_kedro_project
 from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.config.active import build_active_experiment
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers.description.columns import Column
 from emb_pipeline.readers.description.files import Described, describe_files
 from emb_pipeline.scaffold.build import build_use_case, require_new_name
-from emb_pipeline.scaffold.candidates import find_unavailable
 from emb_pipeline.scaffold.estimate import estimate_seconds, write_duration
 from emb_pipeline.scaffold.files import NewUseCase
 from emb_pipeline.scaffold.propose import propose_tasks
@@ -76,10 +76,7 @@ def _describe(file: Described) -> str:
     return f"{file.path}: {what}rows; {columns}{', …' if len(file.columns) > 12 else ''}"
 
 
-def _describe_column(column: object) -> str:
-    from emb_pipeline.readers.description.columns import Column
-
-    assert isinstance(column, Column)
+def _describe_column(column: Column) -> str:
     name = column.name or "(no name)"
     if column.is_text:
         return f"{name} ({column.words:.0f} words)"
@@ -139,10 +136,9 @@ def _check(name: str, project: Path) -> None:
 
 
 def _say_what_runs(use_case: NewUseCase) -> None:
-    for name, reason in find_unavailable().items():
+    for name, reason in use_case.missing.items():
         click.echo(f"  left out: {name} ({reason})")
-    first = [candidate for candidate in use_case.candidates if candidate.is_first]
-    proposal, name = use_case.proposal, use_case.name
+    first, proposal, name = use_case.first, use_case.proposal, use_case.name
     fast = write_duration(estimate_seconds(first, proposal, use_case.sample))
     whole = write_duration(estimate_seconds(use_case.candidates, proposal))
     sampled = f" on {use_case.sample:,} examples" if proposal.n_items > use_case.sample else ""

@@ -8,7 +8,16 @@ from typing import Any
 
 from emb_pipeline.readers.description.columns import Column
 from emb_pipeline.readers.description.files import Described
-from emb_pipeline.tasks.proposal import Named, Proposal, group_files, is_named, is_split, place_files, rank_columns
+from emb_pipeline.tasks.proposal import (
+    Named,
+    Proposal,
+    find_training_file,
+    group_files,
+    is_named,
+    is_split,
+    place_files,
+    rank_columns,
+)
 
 TEXTS = (
     "text",
@@ -110,20 +119,11 @@ def _propose_rows(
         confidence,
         sum(table.n_items for table in tables),
         sum(column.words for column in texts),
-        {**corpus, "path": tables[0].path, "text": source["text"]}
-        if len(tables) == 1
-        else _training_texts(tables, corpus, source),
+        {**corpus, "path": find_training_file(tables, source).path, "text": source["text"]},
         text_choices=tuple(column.name for column in choices[0]),
         label_choices=tuple(column.name for column in choices[1]),
         notes=tuple(notes),
     )
-
-
-def _training_texts(tables: Sequence[Described], corpus: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
-    """Read the training file alone as a corpus."""
-    name = source["splits"]["train"]
-    (table,) = [table for table in tables if table.path.rpartition("/")[2] == name]
-    return {**corpus, "path": table.path, "text": source["text"]}
 
 
 def _name_task(label: Column, table: Described) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emb_pipeline.readers.description.files import Described
-from emb_pipeline.tasks.proposal import Named, Proposal, group_files, is_split, place_files
+from emb_pipeline.tasks.proposal import Named, Proposal, find_training_file, group_files, is_split, place_files
 
 _TOKENS, _TAGS = ("tokens", "words"), ("tags", "ner_tags", "labels", "ner")
 _WORDS = 20.0
@@ -25,7 +25,7 @@ def propose(files: Sequence[Described], named: Named) -> Proposal | None:
     tagged = group_files(files, "tagged_words")
     if tagged:
         source = place_files(tagged)
-        texts = {"reader": "iob", **_training(tagged, source)}
+        texts = {"reader": "iob", "path": find_training_file(tagged, source).path, **tagged[0].options}
         return _propose(tagged, source, "find the tagged words of a sentence", tagged[0].words, texts)
     tables = group_files(files, "rows")
     lists = [column for column in (tables[0].columns if tables else ()) if column.is_list]
@@ -56,12 +56,3 @@ def _propose(
         notes = (f"there is no split: {_TEST_SHARE:.0%} of the sentences, drawn by hash, are tested on",)
     n_items = sum(file.n_items for file in files)
     return Proposal("sequence_labeling", "my_tags", source, what, 0.95, n_items, words, texts, notes=notes)
-
-
-def _training(files: Sequence[Described], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the file for training as a corpus."""
-    splits = source.get("splits")
-    path = files[0].path
-    if isinstance(splits, dict) and "train" in splits:
-        path = next(file.path for file in files if file.path.endswith(str(splits["train"])))
-    return {"path": path, **files[0].options}
