@@ -56,8 +56,10 @@ def test_a_fault_of_a_module_is_found_at_its_line(
     ("text", "line", "wrong"),
     [
         ("# Page\n\nThey cannot be told apart.\n", 3, "significantly different"),
-        ("# Page\n\nA short line.\n" + "word " * 36 + ".\n", 3, "a sentence of 36 words"),
-        ("- " + "word " * 36 + ".\n", 1, "a sentence of 36 words"),
+        ("# Page\n\nA short line.\n" + "word " * 36 + ".\n" + "Short. " * 9, 3, "a sentence of 36 words"),
+        ("- " + "word " * 36 + ".\n\n" + "Short. " * 9, 1, "a sentence of 36 words"),
+        ("Three words here: " + "word " * 20 + "; " + "word " * 13 + "\n\n" + "Short. " * 9, 1, "a sentence of 36 words"),
+        ("# Page\n\n" + ("word " * 16 + "end. ") * 9, 1, "mean 17.0 words in a sentence"),
     ],
 )
 def test_a_fault_of_a_page_is_found_where_its_paragraph_begins(
