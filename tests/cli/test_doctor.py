@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from emb_pipeline.cli import cli
 from emb_pipeline.cli.commands import doctor
+from emb_pipeline.embeddings.extras import EXTRAS
 from emb_pipeline.scaffold import candidates
 
 
@@ -40,3 +42,8 @@ def test_a_new_use_case_leaves_out_what_this_installation_cannot_make(monkeypatc
     assert candidates.find_unavailable() == {}
     monkeypatch.setattr(extras, "is_installed", lambda name: name != "torch")
     assert {"pretrained.minilm_384_int8", "pretrained.minilm_and_bm25"} <= set(candidates.find_unavailable())
+
+
+def test_every_extra_that_a_run_may_ask_for_is_one_that_can_be_installed() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) <= set(project["optional-dependencies"])

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from emb_pipeline.hooks.command import format_kedro_command
+import os
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from emb_pipeline.cli.commands.run import command
+from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, continue_command, format_kedro_command, read_run_options
 
 
 def test_the_whole_default_run_needs_no_option() -> None:
@@ -24,3 +32,46 @@ def test_every_choice_stands_in_the_command() -> None:
         "kedro run --env medical --pipelines train,evaluate --tags diagnosis --nodes a,b "
         "--namespaces domain.glove_100 --params methods.word2vec.window=9,seed=1"
     )
+
+
+def call_run(*arguments: str) -> str:
+    """The command that a run of these arguments says that it stands for; it stops there."""
+    said: list[str] = []
+
+    @click.command("run", params=command.params)
+    @click.pass_context
+    def run(context: click.Context, **options: object) -> None:
+        said.append(format_kedro_command(read_run_options(options)))
+
+    done = CliRunner().invoke(run, list(arguments))
+    assert done.exit_code == 0, done.output
+    return said[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--env shop --pipelines train --tags topic --params methods.word2vec.window=9,seed=1 --only-missing-outputs "
+        "--remake-stale --runner ParallelRunner --runner-params max_workers=7",
+        "--load-versions leaderboard:2026-01-01T00.00.00.000Z --runner my.runners.Dask --async",
+        "--nodes a,b --from-nodes c --to-outputs leaderboard --accept-stale 'only a log line changed'",
+    ],
+)
+def test_a_command_line_is_repeated_as_it_was_given(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ACCEPT_STALE, raising=False)
+    monkeypatch.delenv(REMAKE_STALE, raising=False)
+    try:
+        assert call_run(*shlex.split(arguments)) == f"kedro run {arguments}"
+    finally:
+        for name in (ACCEPT_STALE, REMAKE_STALE):
+            os.environ.pop(name, None)
+
+
+def test_to_continue_a_run_is_to_repeat_it_for_what_is_missing() -> None:
+    params = {
+        "env": "shop",
+        "tags": ("topic",),
+        "only_missing_outputs": False,
+        "runner": "<kedro.ThreadRunner object at 0x1>",
+    }
+    assert continue_command(params) == "kedro run --env shop --tags topic --only-missing-outputs --runner ThreadRunner"

@@ -21,8 +21,12 @@ EXTRAS = {
     ),
     "recommendation": ("implicit",),
     "stemming": ("snowballstemmer",),
+    "documents": ("pypdf",),
+    "milvus": ("pymilvus",),
+    "viz": ("kedro_viz",),
+    "notebooks": ("ipykernel",),
 }
-"""Packages of each extra in pyproject.toml that a method or a task may ask for."""
+"""Packages of each extra in pyproject.toml that a run may ask for."""
 
 
 def require_packages(place: str, *packages: str) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from emb_pipeline.datasets.mlflow_names import flatten_mapping
+
+ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
+"""Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""
+
+REMAKE_STALE = "EMB_PIPELINE_REMAKE_STALE"
+"""Environment variable that has stale results made again; ``kedro run --remake-stale`` sets it."""
 
 _SEQUENTIAL = "SequentialRunner"
 _FLAGS = {
@@ -22,31 +30,85 @@ _FLAGS = {
 }
 
 
-def format_kedro_command(run_params: dict[str, Any]) -> str:
-    """Write the command line that starts the same run."""
+def format_kedro_command(run_params: Mapping[str, Any]) -> str:
+    """Write the command line that starts the same run.
+
+    Parameters
+    ----------
+    run_params : mapping
+        What Kedro gives to hooks, or a part of it. What Kedro keeps from hooks (parameters of the runner, stale results) is
+        written where the part that it belongs to is there: `runner`, `only_missing_outputs`.
+    """
     words = ["kedro run"]
     if run_params.get("env"):
         words.append(f"--env {run_params['env']}")
     names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
     if chosen := [name for name in names if name and name != "__default__"]:
         words.append(f"--pipelines {','.join(chosen)}")
-    words += [f"--{flag} {','.join(run_params[name])}" for name, flag in _FLAGS.items() if run_params.get(name)]
-    if run_params.get("only_missing_outputs"):
-        words.append("--only-missing-outputs")
+    words += [_write_list(flag, run_params[name]) for name, flag in _FLAGS.items() if run_params.get(name)]
+    if versions := run_params.get("load_versions"):
+        words.append(_write_list("load-versions", [f"{name}:{version}" for name, version in versions.items()]))
     if given := run_params.get("runtime_params"):
-        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in flatten_mapping(given))))
-    if (runner := find_runner_name(run_params)) != _SEQUENTIAL:
-        words.append(f"--runner {runner}")
-    if given := _find_option("runner_params"):
-        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in flatten_mapping(given)))
+        words.append("--params " + _write_pairs(given))
+    if "only_missing_outputs" in run_params:
+        words += _write_reuse(is_only_missing=bool(run_params["only_missing_outputs"]))
+    if "runner" in run_params:
+        words += _write_runner(run_params)
     return " ".join(words)
 
 
-def find_runner_name(run_params: dict[str, Any]) -> str:
+def continue_command(run_params: Mapping[str, Any]) -> str:
+    """Write the command line that makes what is still missing of a run."""
+    return format_kedro_command({**run_params, "only_missing_outputs": True})
+
+
+def read_run_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the options of ``kedro run`` as Kedro names them to hooks."""
+    names = options.get("pipelines") or [options.get("pipeline")]
+    same = (*_FLAGS, "env", "load_versions", "runner", "only_missing_outputs")
+    return {
+        **{name: options.get(name) for name in same},
+        "pipeline_names": names,
+        "runtime_params": options.get("params"),
+    }
+
+
+def find_runner_name(run_params: Mapping[str, Any]) -> str:
     """Find the name of the runner; Kedro describes an instance by its address."""
     described = str(run_params.get("runner") or _SEQUENTIAL)
     found = re.search(r"(\w+) object at", described)
     return found.group(1) if found else described
+
+
+def _write_runner(run_params: Mapping[str, Any]) -> list[str]:
+    words = []
+    runner = _find_option("runner") or find_runner_name(run_params)
+    if runner != _SEQUENTIAL:
+        words.append(f"--runner {runner}")
+    if given := _find_option("runner_params"):
+        words.append("--runner-params " + _write_pairs(given))
+    if _find_option("is_async"):
+        words.append("--async")
+    if source := _find_option("conf_source"):
+        words.append("--conf-source " + shlex.quote(str(source)))
+    return words
+
+
+def _write_reuse(*, is_only_missing: bool) -> list[str]:
+    words = ["--only-missing-outputs"] if is_only_missing else []
+    if is_only_missing and os.environ.get(REMAKE_STALE):
+        words.append("--remake-stale")
+    if reason := os.environ.get(ACCEPT_STALE, "").strip():
+        words.append("--accept-stale " + shlex.quote(reason))
+    return words
+
+
+def _write_list(flag: str, values: Any) -> str:
+    return f"--{flag} " + shlex.quote(",".join(values))
+
+
+def _write_pairs(given: Mapping[str, Any]) -> str:
+    return shlex.quote(",".join(f"{name}={value}" for name, value in flatten_mapping(given)))
 
 
 def _find_option(option: str) -> Any:

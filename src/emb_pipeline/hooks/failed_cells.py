@@ -8,7 +8,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.errors import EmbPipelineError
-from emb_pipeline.hooks.command import format_kedro_command
+from emb_pipeline.hooks.command import continue_command
 
 
 class FailedCellsError(EmbPipelineError):
@@ -51,8 +51,7 @@ class FailedCells:
                 place = f"{row['embedding']} on {row['task']}" if row["task"] else row["embedding"]
                 found.setdefault(place, f"{place}: {row['reason']}")
         if found:
-            again = format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params")})
-            raise FailedCellsError(list(found.values()), f"{again} --only-missing-outputs")
+            raise FailedCellsError(list(found.values()), continue_command(run_params))
 
 
 def _find_failure(dataset: Any) -> Any:

@@ -11,14 +11,10 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import load_active_parameters, project_path
-from emb_pipeline.hooks.command import format_kedro_command
+from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command
 from emb_pipeline.hooks.one_run import hold_use_case
 
-ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
-"""Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""
-
-REMAKE_STALE = "EMB_PIPELINE_REMAKE_STALE"
-"""Environment variable that has stale results made again; ``kedro run --remake-stale`` sets it."""
+__all__ = ["ACCEPT_STALE", "REMAKE_STALE", "Freshness"]
 
 
 class Freshness:

@@ -19,7 +19,6 @@ from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.embeddings.extras import EXTRAS, is_installed
 
 _NEEDED = ("kedro", "kedro_datasets", "mlflow", "gensim", "sklearn", "numba", "pyarrow", "plotly")
-_FURTHER = {"milvus": ("pymilvus",), "viz": ("kedro_viz",), "documents": ("pypdf",), "notebooks": ("ipykernel",)}
 _LEAST_MEMORY, _LEAST_DISK = 4 << 30, 5 << 30
 OK, NOTE, BAD = "ok", "note", "bad"
 _MARKS = {OK: ("✓", "green"), NOTE: ("·", "yellow"), BAD: ("✗", "red")}
@@ -66,7 +65,7 @@ def check_python() -> Iterator[Found]:
 
 def check_extras() -> Iterator[Found]:
     """Check the packages of each extra."""
-    for extra, packages in {**EXTRAS, **_FURTHER}.items():
+    for extra, packages in EXTRAS.items():
         missing = [name for name in packages if not is_installed(name)]
         if missing:
             yield Found(NOTE, f"extra {extra}: {', '.join(missing)} not installed", f"pip install 'emb_pipeline[{extra}]'")

@@ -9,7 +9,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from emb_pipeline.cli.command import ProjectCommand
-from emb_pipeline.hooks.freshness import ACCEPT_STALE, REMAKE_STALE
+from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command, read_run_options
 
 FORCE = "force"
 NAME = "use_case"
@@ -31,7 +31,7 @@ class Run(ProjectCommand):
         if pace is not None:
             _set_pace(ctx, pace)
         if name is not None or pace is not None:
-            click.echo(f"This is: {_write_command(ctx)}\n")
+            click.echo(f"This is: {format_kedro_command(read_run_options(ctx.params))}\n")
         return super().invoke(ctx)
 
 
@@ -49,17 +49,6 @@ def _set_pace(ctx: click.Context, pace: str) -> None:
     os.environ[REMAKE_STALE] = "1"
     if ctx.params.get("runner") is None:
         ctx.params["runner"], ctx.params["runner_params"] = "ParallelRunner", {"max_workers": _WORKERS}
-
-
-def _write_command(ctx: click.Context) -> str:
-    words = ["kedro run"]
-    if ctx.params.get("env"):
-        words.append(f"--env {ctx.params['env']}")
-    if (given := ctx.params["params"]) and "pace" in given:
-        words += [f"--params pace={given['pace']}", "--only-missing-outputs --remake-stale"]
-    if ctx.params.get("runner") == "ParallelRunner":
-        words.append(f"--runner ParallelRunner --runner-params max_workers={_WORKERS}")
-    return " ".join(words)
 
 
 def remake_stale(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:
