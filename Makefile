@@ -2,6 +2,7 @@
 # make test   the same .venv, all tests
 # make test-fast   those that start no process and train nothing, for the inner loop
 # make lint   formatters, types, import contracts, plain English
+# make docs   the site of the docs, into site/; a broken link is an error
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -15,7 +16,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
 
-.PHONY: run test test-fast lint benchmarks clean
+.PHONY: run test test-fast lint docs benchmarks clean
 
 run: .venv/installed
 	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
@@ -33,6 +34,10 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/plain_english.py
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/installed
+	$(BIN)/mkdocs build --quiet --strict
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] < (3, 14) else 0)'

@@ -94,6 +94,8 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert len(pages) > 15
     for page in pages:
         for target, _, heading in LINK.findall(page.read_text(encoding="utf-8")):
+            if target.startswith("reference/") or "/reference/" in target:
+                continue  # made from the code when the site is built, which looks at these links itself
             linked = (page.parent / target).resolve() if target else page
             assert linked.exists(), f"{page}: {target}"
             if heading:

@@ -12,10 +12,10 @@ class BiasLists(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    x: tuple[str, ...] = Field(min_length=2)
-    y: tuple[str, ...] = Field(min_length=2)
-    a: tuple[str, ...] = Field(min_length=2)
-    b: tuple[str, ...] = Field(min_length=2)
+    x: tuple[str, ...] = Field(min_length=2, description="target words, set against those of y")
+    y: tuple[str, ...] = Field(min_length=2, description="target words, set against those of x")
+    a: tuple[str, ...] = Field(min_length=2, description="attribute words, set against those of b")
+    b: tuple[str, ...] = Field(min_length=2, description="attribute words, set against those of a")
 
 
 class MapOptions(BaseModel):

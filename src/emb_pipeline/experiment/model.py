@@ -117,7 +117,7 @@ class EmbeddingSpec(Strict):
 class CorpusDefinition(Strict):
     """Where a corpus comes from."""
 
-    sources: tuple[CorpusSource, ...] = Field(min_length=1)
+    sources: tuple[CorpusSource, ...] = Field(min_length=1, description="where its texts are, each with a reader")
 
 
 class CorpusOptions(Strict):
@@ -134,14 +134,14 @@ class TaskDefinition(Strict):
     """One labeled downstream problem: its kind, where it is read from, how it is evaluated."""
 
     name: str = Field(default="", description="the task's name in the grid; filled in")
-    kind: str
-    source: SerializeAsAny[Any]
+    kind: str = Field(description="kind of task")
+    source: SerializeAsAny[Any] = Field(description="where its examples are, with a reader of its kind")
     sample: int | None = Field(
         default=None,
         ge=50,
         description="examples to take, about, drawn by hash; all by default. Scores are those of the sample",
     )
-    evaluation: SerializeAsAny[BaseModel]
+    evaluation: SerializeAsAny[BaseModel] = Field(description="options of its kind's evaluation, where they differ")
 
     @model_validator(mode="before")
     @classmethod
@@ -165,11 +165,11 @@ class TaskDefinition(Strict):
 class Folders(Strict):
     """Where this machine keeps raw files, scratch space, encodings and what was trained."""
 
-    raw: Path
-    scratch: Path
-    project: Path
-    encodings: Path
-    models: Path
+    raw: Path = Field(description="files that were downloaded, or that you brought")
+    scratch: Path = Field(description="files of a run that is going on, and checkpoints")
+    project: Path = Field(description="what relative paths start from")
+    encodings: Path = Field(description="vectors of texts, shared by all use cases")
+    models: Path = Field(description="what was trained")
 
 
 class Experiment(Strict):

@@ -60,24 +60,32 @@ def _require_names(models: Mapping[str, type[BaseModel]]) -> AfterValidator:
 class Parameters(Strict):
     """Every section that something reads."""
 
-    use_case: Annotated[str, Field(coerce_numbers_to_str=True)] = ""
-    seed: int = Field(default=0, ge=0)
-    pace: Pace = "thorough"
-    fast: FastRun = Field(default_factory=FastRun)
-    grid: Grid
-    corpora: dict[str, CorpusDefinition] = Field(default_factory=dict)
-    corpus_options: CorpusOptions = Field(default_factory=CorpusOptions)
-    task_definitions: dict[str, TaskDefinition] = Field(default_factory=dict)
-    evaluation: Annotated[dict[str, Any], _require_names(_OPTIONS_OF_KINDS)] = Field(default_factory=dict)
-    methods: Annotated[dict[str, Any], _require_names(_OPTIONS_OF_METHODS)] = Field(default_factory=dict)
-    training: dict[str, Any] = Field(default_factory=dict)
-    diagnosis: dict[str, Any] = Field(default_factory=dict)
-    vector_search: dict[str, Any] = Field(default_factory=dict)
-    latency: dict[str, Any] = Field(default_factory=dict)
-    decision: dict[str, Any] = Field(default_factory=dict)
-    deploy: dict[str, Any] = Field(default_factory=dict)
-    report: dict[str, Any] = Field(default_factory=dict)
-    folders: dict[str, Any] = Field(default_factory=dict)
+    use_case: Annotated[
+        str, Field(coerce_numbers_to_str=True, description="name of the use case: its results are in folders of this name")
+    ] = ""
+    seed: int = Field(default=0, ge=0, description="seed of everything that is drawn")
+    pace: Pace = Field(default="thorough", description="fast: a first answer, of what `fast:` names")
+    fast: FastRun = Field(default_factory=FastRun, description="embeddings and sample of a fast run")
+    grid: Grid = Field(description="which embeddings meet which tasks; in globals.yml")
+    corpora: dict[str, CorpusDefinition] = Field(default_factory=dict, description="where each corpus comes from")
+    corpus_options: CorpusOptions = Field(default_factory=CorpusOptions, description="options of all corpora")
+    task_definitions: dict[str, TaskDefinition] = Field(
+        default_factory=dict, description="each task's kind, source and evaluation"
+    )
+    evaluation: Annotated[dict[str, Any], _require_names(_OPTIONS_OF_KINDS)] = Field(
+        default_factory=dict, description="options of the evaluation, by kind of task"
+    )
+    methods: Annotated[dict[str, Any], _require_names(_OPTIONS_OF_METHODS)] = Field(
+        default_factory=dict, description="hyper-parameters, by method"
+    )
+    training: dict[str, Any] = Field(default_factory=dict, description="use of the machine by a training")
+    diagnosis: dict[str, Any] = Field(default_factory=dict, description="checks of word vectors, and their word lists")
+    vector_search: dict[str, Any] = Field(default_factory=dict, description="indexes to build over passages, and to time")
+    latency: dict[str, Any] = Field(default_factory=dict, description="how long requests are timed")
+    decision: dict[str, Any] = Field(default_factory=dict, description="budgets, margins and weights of the choice")
+    deploy: dict[str, Any] = Field(default_factory=dict, description="choice of what is exported")
+    report: dict[str, Any] = Field(default_factory=dict, description="intervals, tests and the page")
+    folders: dict[str, Any] = Field(default_factory=dict, description="where this machine keeps its files")
 
     @model_validator(mode="before")
     @classmethod

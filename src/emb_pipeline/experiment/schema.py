@@ -111,7 +111,7 @@ class Corruption(Strict):
     """Corruption of the text that an embedding is trained on."""
 
     of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
-    kind: CorruptionKind
+    kind: CorruptionKind = Field(description="less_text, shuffled_words or typos")
     level: float = Field(gt=0, le=1, description="share of the text that is left out, shuffled or misspelt")
 
 

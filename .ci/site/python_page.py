@@ -1,0 +1,31 @@
+"""The page of what users import, by their docstrings."""
+
+from __future__ import annotations
+
+_HEAD = """# Python
+
+`import emb_pipeline` loads nothing heavy. Everything on this page has type annotations (`py.typed`).
+"""
+_PARTS = {
+    "Compare in one call": ("emb_pipeline.comparison.compare.compare", "emb_pipeline.comparison.result.Comparison"),
+    "Use what was exported": ("emb_pipeline.deployment.bundle.Bundle",),
+    "Read errors": ("emb_pipeline.errors.EmbPipelineError", "emb_pipeline.errors.DataError"),
+    "Add a method": (
+        "emb_pipeline.embeddings.method.Method",
+        "emb_pipeline.embeddings.method.Derivation",
+        "emb_pipeline.embeddings.method.Bases",
+    ),
+    "Protocols of embeddings": ("emb_pipeline.embeddings.protocols",),
+    "Add a kind of task": ("emb_pipeline.tasks.registry.Kind", "emb_pipeline.tasks.evaluation.Evaluation"),
+    "Statistics": ("emb_pipeline.statistics.intervals",),
+}
+
+
+def write_page() -> str:
+    """Write the page: a heading for each thing that is done, and below it what it is done with."""
+    parts = [_HEAD]
+    for title, names in _PARTS.items():
+        parts += ["", f"## {title}", ""]
+        for name in names:
+            parts += [f"::: {name}", ""]
+    return "\n".join(parts)
