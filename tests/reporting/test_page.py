@@ -153,7 +153,7 @@ def test_tasks_stand_in_the_order_of_the_experiment(tables: Tables) -> None:
 
 @pytest.mark.slow
 def test_plotly_is_in_the_page_once(tables: Tables) -> None:
-    assert len(re.findall(r"plotly\.js v\d", report_page(**tables))) == 1
+    assert len(re.findall(r"plotly\.js \(basic - minified\) v\d", report_page(**tables))) == 1
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """The HTML report of one use case: one file that needs nothing else, not even a network.
 
-It is a list of sections (`emb_pipeline.reporting.registry`). plotly.js, style and figures are all inside. A content security
-policy forbids the page to load anything.
+It is a list of sections (`emb_pipeline.reporting.registry`). plotly.js, scripts, style and figures are all inside. A content
+security policy forbids the page to load anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import jinja2
 import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.registry import SECTIONS
@@ -25,6 +24,9 @@ from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.theme import DARK_COLORS, look
 
 PAGE, MACROS = "page.html.j2", "macros.html.j2"
+PLOTLY, STYLE = "plotly-basic.min.js", "report.css"
+SCRIPTS = ("tasks.js", "figures.js")
+"""The page's own scripts, in the order in which they run."""
 
 
 def render_report(
@@ -50,30 +52,35 @@ def render_report(
     Returns
     -------
     str
-        A complete HTML document of about 5 MB, nearly all of it plotly.js.
+        A complete HTML document; 1.2 MB of it are plotly.js.
     """
     report = Report(tables, run, {} if figures is None else figures)
     environment = make_environment()
-    written = [(section, body) for section in sections if (body := render_section(section, report, environment)) is not None]
+    viewed = [(section, view) for section in sections if (view := section.view(report)) is not None]
+    short_answers = {task["name"]: task["short"] for _, view in viewed for task in view.get("tasks", ()) if "short" in task}
     return environment.get_template(PAGE).render(
-        sections=written,
+        sections=[(section, write_section(section, view, report, environment)) for section, view in viewed],
+        tasks=[(each.task, short_answers.get(each.task, "")) for each in report.results],
         run=run,
         n_tasks=len(report.results),
         n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
-        style=Markup(read_packaged("report.css")),
+        style=Markup(read_asset(STYLE)),
         dark_colors=Markup(json.dumps(DARK_COLORS)),
-        script=Markup(read_packaged("report.js")),
-        plotly=Markup(get_plotlyjs()),
+        plotly=Markup(read_asset(PLOTLY)),
+        scripts=[Markup(read_asset(name)) for name in SCRIPTS],
     )
 
 
 def render_section(section: Section, report: Report, environment: jinja2.Environment | None = None) -> Markup | None:
     """Write one section, without its heading; None where it has nothing to show."""
     view = section.view(report)
-    if view is None:
-        return None
-    written = environment or make_environment()
-    template = written.from_string(section.markup) if section.markup else written.get_template(f"{section.name}.html.j2")
+    return None if view is None else write_section(section, view, report, environment or make_environment())
+
+
+def write_section(section: Section, view: Mapping[str, Any], report: Report, environment: jinja2.Environment) -> Markup:
+    """Write what a section's view has gathered."""
+    by_name = f"{section.name}.html.j2"
+    template = environment.from_string(section.markup) if section.markup else environment.get_template(by_name)
     return Markup(template.render({"run": report.run, "confidence": report.run.confidence, **view}))
 
 
@@ -104,6 +111,11 @@ def make_environment() -> jinja2.Environment:
 def read_packaged(name: str) -> str:
     """Read a file of ``templates/``."""
     return files("emb_pipeline.reporting").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def read_asset(name: str) -> str:
+    """Read a file of ``assets/``: style and scripts of the page."""
+    return files("emb_pipeline.reporting").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def is_present(value: Any) -> bool:

@@ -106,9 +106,10 @@ class Chart:
     height: int
     label: str
     caption: str
+    task: str | None = None
 
 
-def embed(figure: go.Figure, identifier: str, label: str, caption: str) -> Chart:
+def embed(figure: go.Figure, identifier: str, label: str, caption: str, *, task: str | None = None) -> Chart:
     """Make a figure a part of the page.
 
     Parameters
@@ -119,9 +120,11 @@ def embed(figure: go.Figure, identifier: str, label: str, caption: str) -> Chart
         Its name on the page.
     label, caption : str
         What a screen reader says of it, and what is written below it.
+    task : str, optional
+        The task that it belongs to: it is shown while that task is selected.
     """
     text = to_json(figure).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return Chart(f"figure-{anchor(identifier)}", Markup(text), int(figure.layout.height or 380), label, caption)
+    return Chart(f"figure-{anchor(identifier)}", Markup(text), int(figure.layout.height or 380), label, caption, task)
 
 
 def anchor(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,12 +19,12 @@ NOTABLE_SHARE = 0.01
 def view(report: Report) -> dict[str, Any]:
     """Show what was found in the data of each task and corpus, and what it changes to leave out what was seen before."""
     return {
-        "scopes": _audit(report.in_order(report.tables.audit, "scope")),
+        "scopes": _audit(report.in_order(report.tables.audit, "scope"), report.order),
         "without_seen": _show_without_seen(report.tables.without_seen),
     }
 
 
-def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
+def _audit(audit: pd.DataFrame, tasks: Collection[str]) -> list[dict[str, Any]]:
     """Sort audit lines by scope: faults first and marked, what is fine behind them, sizes of single classes left out."""
     scopes = []
     for scope, part in [] if audit.empty else audit.groupby("scope", sort=False):
@@ -43,6 +43,7 @@ def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
         scopes.append(
             {
                 "scope": str(scope),
+                "is_task": str(scope) in tasks,
                 "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
                 "facts": [line for line in lines if line["state"] == "fact"],
                 "clean": [line["shown"] for line in lines if line["state"] == "clean"],

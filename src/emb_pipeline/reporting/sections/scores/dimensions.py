@@ -50,6 +50,7 @@ def _draw_chart(each: Result, report: Report) -> Chart | None:
         "numbers.",
         f"{each.task}: a line per origin and method, and per embedding that was reduced; sparse baselines and the best "
         "control as level lines.",
+        task=each.task,
     )
 
 

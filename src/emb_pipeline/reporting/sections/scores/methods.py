@@ -51,6 +51,7 @@ def _draw_chart(each: Result, report: Report) -> Chart | None:
         f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
         f"{each.task}: every embedding of {shared} dimensions that is no copy of another (reduced, fine-tuned, or trained "
         "on changed text).",
+        task=each.task,
     )
 
 

@@ -1,5 +1,6 @@
 "use strict";
-(async () => {
+// Each figure is drawn when it comes near the screen, in the colors of the page; all of them before the page is printed.
+(() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const darkColors = Object.entries(JSON.parse(document.getElementById("dark-colors").textContent));
   const plots = [...document.querySelectorAll(".plot")];
@@ -50,7 +51,15 @@
     return Plotly.react(plot, data, fitted(layout, plot.clientWidth < 480), { responsive: true, displayModeBar: false });
   };
 
-  const drawAll = async () => { for (const plot of plots) await draw(plot); };
-  dark.addEventListener("change", drawAll);
-  await drawAll();
+  const drawn = new Set();
+  const near = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      drawn.add(target);
+      draw(target);
+    }
+  }, { rootMargin: "400px 0px" });
+  for (const plot of plots) near.observe(plot);
+  dark.addEventListener("change", () => drawn.forEach(draw));
 })();
