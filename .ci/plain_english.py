@@ -38,7 +38,6 @@ NOT_YET = {
     "docs/decisions/0018-ranges-and-facts.md",
     "docs/decisions/0019-one-family-of-claims.md",
     "docs/decisions/0020-other-labels.md",
-    "docs/results/base.md",
     "docs/statistics.md",
     "docs/vector-search.md",
     "docs/your-own-data.md",
