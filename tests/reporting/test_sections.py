@@ -26,6 +26,7 @@ from emb_pipeline.storage.failures import FAILURES
 from tests.reporting.tiny import TINY, tiny_report
 
 PHRASES = {
+    "pairs": "First embedding</label>",
     "answer": "task.tfidf</code> scores",
     "deploy": "Deploy <code>task.tfidf</code>",
     "compared": "ranked by accuracy",
@@ -45,7 +46,7 @@ PHRASES = {
     "stack": "<code>task.fused</code> is better than the best of its parts, <code>task.tfidf</code>: +6.1 points",
     "reproduce": "kedro run --env tiny",
 }
-OPTIONAL = {"agreement", "deploy", "failed", "factors", "derived", "labels", "diagnosis", "search", "stack"}
+OPTIONAL = {"agreement", "deploy", "failed", "factors", "derived", "labels", "diagnosis", "search", "stack", "pairs"}
 """Sections that a report without their tables does not have."""
 
 

@@ -58,6 +58,36 @@ FUSED = leaderboard({"task.fused": 0.7}).assign(
 TINY: dict[str, pd.DataFrame] = {
     "leaderboard": of_frame("leaderboard", pd.concat([leaderboard(TOPIC), FUSED])),
     "comparisons": of_frame("comparisons", comparisons(TOPIC)),
+    "pair_outcomes": shaped(
+        "pair_outcomes",
+        *(
+            {
+                **ON_TOPIC,
+                "embedding_a": DENSE,
+                "embedding_b": BASELINE,
+                "group": group,
+                "wins": 40,
+                "losses": 50,
+                "ties": ties,
+            }
+            for group, ties in ((None, 210), ("heart", 60))
+        ),
+    ),
+    "item_examples": shaped(
+        "item_examples",
+        *(
+            {
+                "task": "topic",
+                "unit_id": "t1",
+                "text": "A pump",
+                "text_left_out": 12,
+                "answer": "heart",
+                "answer_left_out": 0,
+            }
+            | {"embedding": name, "score": score, "predicted": label}
+            for name, score, label in ((DENSE, 1.0, "heart"), (BASELINE, 0.0, "lung"))
+        ),
+    ),
     "effects": shaped(
         "effects",
         effect("corpus", OTHER),

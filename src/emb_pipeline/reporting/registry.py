@@ -9,7 +9,7 @@ from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
 from emb_pipeline.reporting.sections.effects import agreement, derived, factors, origins
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
-from emb_pipeline.reporting.sections.summary import answer, deploy, failed
+from emb_pipeline.reporting.sections.summary import answer, deploy, failed, pairs
 
 SECTIONS: tuple[Section, ...] = (
     answer.SECTION,
@@ -17,6 +17,7 @@ SECTIONS: tuple[Section, ...] = (
     compared.SECTION,
     failed.SECTION,
     leaderboards.SECTION,
+    pairs.SECTION,
     origins.SECTION,
     factors.SECTION,
     derived.SECTION,

@@ -24,8 +24,9 @@ from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.theme import DARK_COLORS, look
 
 PAGE, MACROS = "page.html.j2", "macros.html.j2"
-PLOTLY, STYLE = "plotly-basic.min.js", "report.css"
-SCRIPTS = ("tasks.js", "figures.js")
+PLOTLY = "plotly-basic.min.js"
+STYLES = ("report.css", "pairs.css")
+SCRIPTS = ("tasks.js", "figures.js", "unpack.js", "pairs.js")
 """The page's own scripts, in the order in which they run."""
 
 
@@ -64,7 +65,7 @@ def render_report(
         run=run,
         n_tasks=len(report.results),
         n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
-        style=Markup(read_asset(STYLE)),
+        style=Markup("\n".join(map(read_asset, STYLES))),
         dark_colors=Markup(json.dumps(DARK_COLORS)),
         plotly=Markup(read_asset(PLOTLY)),
         scripts=[Markup(read_asset(name)) for name in SCRIPTS],

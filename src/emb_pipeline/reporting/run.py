@@ -29,6 +29,8 @@ class Run:
         Hyper-parameters by method, and versions by library.
     probe_words : sequence of str
         Words whose neighbors are shown, where the user named them.
+    examples : int
+        Test items that the page shows at most of two embeddings.
     """
 
     use_case: str
@@ -44,6 +46,7 @@ class Run:
     methods: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     probe_words: Sequence[str] = ()
+    examples: int = 50
 
     @property
     def confidence(self) -> str:

@@ -17,6 +17,7 @@ from emb_pipeline.diagnostics import tables as diagnostics
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
+from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
 from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
 from emb_pipeline.statistics.decision.decide import CANDIDATES
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE
@@ -29,6 +30,7 @@ from emb_pipeline.statistics.learning_curves.label_curves import CURVES
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
 from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
+from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES
 
@@ -91,6 +93,8 @@ CORPORA: Schema = {
 COLUMNS: Mapping[str, Schema] = {
     "leaderboard": {**statistics.LEADERBOARD, **FACTS},
     "comparisons": statistics.COMPARISONS,
+    "pair_outcomes": OUTCOMES,
+    "item_examples": columns_of(ITEM_EXAMPLES),
     "effects": {**statistics.EFFECTS, **CHANGED_TEXT},
     "variance_shares": SHARES,
     "factor_effects": FACTOR_EFFECTS,
@@ -136,6 +140,8 @@ class ReportTables:
     comparisons, effects : DataFrame
         Tests between embeddings; and between those that differ in one thing alone: ``factor`` says in which (the corpus,
         further training, distillation, fine-tuning, …).
+    pair_outcomes, item_examples : DataFrame
+        Test items on which one embedding scores more than another, counted; and some of them, with their text.
     variance_shares, factor_effects, effects_across_tasks : DataFrame
         What explains the differences between trained embeddings; what one level of a factor changes against another; and the
         latter on average over tasks.
@@ -165,6 +171,8 @@ class ReportTables:
 
     leaderboard: pd.DataFrame = field(default_factory=partial(empty_table, "leaderboard"))
     comparisons: pd.DataFrame = field(default_factory=partial(empty_table, "comparisons"))
+    pair_outcomes: pd.DataFrame = field(default_factory=partial(empty_table, "pair_outcomes"))
+    item_examples: pd.DataFrame = field(default_factory=partial(empty_table, "item_examples"))
     effects: pd.DataFrame = field(default_factory=partial(empty_table, "effects"))
     variance_shares: pd.DataFrame = field(default_factory=partial(empty_table, "variance_shares"))
     factor_effects: pd.DataFrame = field(default_factory=partial(empty_table, "factor_effects"))

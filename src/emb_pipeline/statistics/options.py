@@ -17,6 +17,13 @@ class ReportOptions(BaseModel):
     permutations: int = Field(ge=99, le=1_000_000, description="random sign flips of the tests")
     level: float = Field(gt=0, lt=0.5, description="family-wise error rate of the letter groups")
     seed: int = Field(default=0, ge=0, description="seed of both")
+    examples: int = Field(
+        default=50,
+        ge=0,
+        le=200,
+        description="test items that the page shows of any two embeddings: those that they differ on, with their text; "
+        "0: no text of a test item is in the page or in its tables",
+    )
     agreement: tuple[AgreementOptions, ...] = Field(
         default=(), description="tasks with made queries, each with one of real queries that it is compared with"
     )

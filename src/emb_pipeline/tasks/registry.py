@@ -21,6 +21,7 @@ from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.shown_units import ShownUnits, UnitDisplay
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +78,8 @@ class Kind:
         Function that scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     export : place
         Class that a chosen embedding is exported as (`emb_pipeline.tasks.export.answering.Answering`).
+    display : UnitDisplay, optional
+        How its test units are shown to a reader; without it the report shows none.
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
     labels : str
@@ -99,6 +102,7 @@ class Kind:
     tunes: frozenset[str] = frozenset()
     score: str = ""
     export: str = "export.vectors:TextVectors"
+    display: UnitDisplay | None = None
     learns_from_labels: bool = True
     labels: str = field(default="labels", metadata=FOR_PEOPLE)
 
@@ -152,6 +156,10 @@ class Kind:
             The tables do not make a task of this kind.
         """
         return _load(self.task).from_tables(tables, name=name or self.name)
+
+    def describe_units(self, tables: Mapping[str, pa.Table], units: Sequence[str]) -> ShownUnits | None:
+        """Describe test units of a task, by their names; None where the kind shows none."""
+        return None if self.display is None else cast("ShownUnits", _load(self.display.describe)(tables, units))
 
     def evaluate_embedding(
         self, task: Any, encoder: Any, options: BaseModel, *, seed: int, shuffle_labels: bool = False
@@ -213,6 +221,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("log_loss", "log loss", percent=False, higher_is_better=False),
             ),
             unit="test items",
+            display=UnitDisplay("classification.display:describe_texts", text="text", answer="class", group="class"),
             requires=frozenset({"texts"}),
             guess="classification.guess:propose",
             reader="classification.reader:ClassificationReader",
@@ -236,6 +245,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("mrr", "MRR", percent=False),
             ),
             unit="queries",
+            display=UnitDisplay("retrieval.display:describe_queries", text="query", answer="relevant passage"),
             requires=frozenset({"texts", "search"}),
             guess="retrieval.guess:propose",
             reader="retrieval.reader:RetrievalReader",
@@ -263,6 +273,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("recall@20_cold", "recall@20, cold items"),
             ),
             unit="users",
+            display=UnitDisplay("recommendation.display:describe_users", text="user", answer="took afterwards"),
             requires=frozenset({"texts", "interactions"}),
             guess="recommendation.guess:propose",
             reader="recommendation.reader:RecommendationReader",
@@ -285,6 +296,9 @@ KINDS: Mapping[str, Kind] = {
                 Metric("f1_*", "f1 {}"),
             ),
             unit="test sentences",
+            display=UnitDisplay(
+                "sequence_labeling.display:describe_sentences", "sentence", "entities", group="type", group_metric="f1_*"
+            ),
             requires=frozenset({"tokens"}),
             guess="sequence_labeling.guess:propose",
             reader="sequence_labeling.reader:SequenceLabelingReader",
@@ -306,6 +320,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("pearson", "Pearson’s r", percent=False),
             ),
             unit="pairs",
+            display=UnitDisplay("similarity.display:describe_pairs", text="pair", answer="score by people"),
             requires=frozenset({"texts"}),
             guess="similarity.guess:propose",
             reader="similarity.reader:SimilarityReader",
@@ -321,6 +336,7 @@ KINDS: Mapping[str, Kind] = {
             ExtractiveOptions,
             metrics=(Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
             unit="questions",
+            display=UnitDisplay("extractive_qa.display:describe_questions", text="question", answer="answer"),
             requires=frozenset({"tokens", "answers"}),
             guess="extractive_qa.guess:propose",
             reader="extractive_qa.reader:ExtractiveReader",

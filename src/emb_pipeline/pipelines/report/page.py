@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +42,7 @@ def write_page(
     figures = {name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")}
     used = {name: methods[name] for name in methods if name in set(known["method"])}
     run = describe_run(use_case, seed, options.level, diagnosis.probe_words, split_inputs(parts, "definition_"), used)
-    return render_report(tables, run, figures=figures)
+    return render_report(tables, replace(run, examples=options.examples), figures=figures)
 
 
 def describe_run(

@@ -2,6 +2,7 @@
 
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
 examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen ────────┼──► figures ──► report_page
+<origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take stands in the leaderboard; all of it waits for what `measure` times.
@@ -16,7 +17,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import figures, nodes, page
+from emb_pipeline.pipelines.report import figures, items, nodes, page
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
@@ -93,6 +94,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             name="make_leaderboard",
         ),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
+        node(
+            items.compare_on_items,
+            {**grid, **measured, **{name: name for name in tasks}, "after": "last_timed"},
+            ["pair_outcomes", "item_examples"],
+            name="compare_on_items",
+        ),
         node(nodes.measure_effects, {**grid, **compared}, "effects", name="measure_effects"),
         node(
             nodes.measure_factors,

@@ -1,0 +1,47 @@
+"""The step that holds embeddings against each other test item by test item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from emb_pipeline.pipelines.gathering import concatenate_tables, read_item_scores, split_inputs
+from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
+from emb_pipeline.statistics.embedding_facts import list_candidates, read_facts
+from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.statistics.score_tables import make_table, read_task_scores
+from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES, compare_items
+from emb_pipeline.tasks.registry import KINDS
+
+MOST_CHARACTERS = 500_000
+"""Characters of test items in one report: packed they are about a quarter of a megabyte of its page."""
+
+
+def compare_on_items(
+    options: ReportOptions, facts: pa.Table, after: pa.Table, **parts: Any
+) -> tuple[pd.DataFrame, pa.Table]:
+    """Count on how many test items each embedding beats each other one, and choose some of these to be shown.
+
+    ``after`` is what was timed last: the report begins when nothing is being timed any more.
+    """
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    cells, candidates = concatenate_tables(scores, "cells"), list_candidates(read_facts(facts))
+    kind_of = dict(zip(cells["task"], cells["kind"], strict=True))
+    compared = [
+        compare_items(
+            found,
+            KINDS[kind_of[found.task]],
+            tasks[found.task],
+            [name for name in found.families if name in candidates],
+            per_pair=options.examples,
+            most=MOST_CHARACTERS // len(kind_of),
+        )
+        for found in read_task_scores(read_item_scores(scores))
+    ]
+    outcomes, examples = zip(*compared, strict=True) if compared else ((), ())
+    return (
+        pd.concat([make_table([], OUTCOMES), *outcomes], ignore_index=True),
+        pa.concat_tables([ITEM_EXAMPLES.empty_table(), *examples]).unify_dictionaries(),
+    )
