@@ -13,7 +13,7 @@
 
   // Pairs are stored once, the first embedding before the second: read the other way round, signs and sides change.
   const read = (data, first, second) => {
-    const n = data.embeddings.length, [a, b] = first < second ? [first, second] : [second, first];
+    const n = data.size, [a, b] = first < second ? [first, second] : [second, first];
     const place = (a * (2 * n - a - 1)) / 2 + (b - a - 1), turned = first > second;
     const sides = (all, at) => (turned ? [all[at + 1], all[at]] : [all[at], all[at + 1]]);
     const counts = data.counts[place], [wins, losses] = sides(counts, 0);

@@ -46,7 +46,7 @@ def _view_task(report: Report, result: Result) -> dict[str, Any] | None:
         "second": 1 if chosen == 0 else 0,
         "data": pack(
             {
-                "embeddings": names,
+                "size": len(names),
                 "percent": is_percent(result.metric),
                 "metric": name_metric(result.metric),
                 "level": result.level,
