@@ -14,7 +14,7 @@ _SHORTEST_SHARE = 0.8
 
 @dataclass(frozen=True)
 class UnitDisplay:
-    """How a kind shows its test units.
+    """A kind's way to show its test units.
 
     Attributes
     ----------
