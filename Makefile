@@ -3,6 +3,7 @@
 # make test-fast   those that start no process and train nothing, for the inner loop
 # make lint   formatters, types, import contracts, plain English
 # make docs   the site of the docs, into site/; a broken link is an error
+# make pictures   the pictures of the README, after `make run`; needs chromium
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -16,7 +17,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
 
-.PHONY: run test test-fast lint docs benchmarks clean
+.PHONY: run test test-fast lint docs pictures benchmarks clean
 
 run: .venv/installed
 	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
@@ -38,6 +39,9 @@ lint: .venv/installed
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: .venv/installed
 	$(BIN)/mkdocs build --quiet --strict
+
+pictures: .venv/installed
+	$(BIN)/python .ci/pictures/take.py
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] < (3, 14) else 0)'

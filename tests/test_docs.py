@@ -103,6 +103,14 @@ def test_links_between_pages_lead_somewhere() -> None:
                 assert heading in anchors, f"{page}: {target}#{heading}"
 
 
+def test_the_readme_is_short_and_its_pictures_are_small() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    pictures = {PROJECT / name for name in re.findall(r"docs/pictures/[\w.-]+", readme)}
+    assert len(readme.splitlines()) <= 130 and len(pictures) >= 8
+    assert {picture.name for picture in pictures if not picture.is_file() or picture.stat().st_size > 300_000} == set()
+    assert pictures == {*(PROJECT / "docs/pictures").iterdir()}  # none that nothing shows
+
+
 def _anchor(heading: str) -> str:
     """The name that Markdown pages give to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lstrip("#").strip().lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""The notebook runs on a finished run, and is committed without output."""
+"""The notebooks run, and are committed without output."""
 
 from __future__ import annotations
 
@@ -12,35 +12,57 @@ from nbclient.exceptions import CellExecutionError
 
 from tests.conftest import PROJECT
 
-NOTEBOOK = PROJECT / "notebooks" / "01_compare_embeddings.ipynb"
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 
 
 def run_notebook(path: Path) -> nbformat.NotebookNode:
     """Run a notebook, and show what a failing cell wrote: the display of errors that Kedro sets leaves the reply empty."""
     notebook = nbformat.read(path, as_version=4)
     try:
-        return NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+        return NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     except CellExecutionError as error:
         outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs[-1:]]
         raise AssertionError(f"{error.ename}: {error.evalue}\n{outputs[-1:]}") from error
 
 
-def test_the_notebook_is_committed_without_output() -> None:
-    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+def list_outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
+    """What the cells show, of one type."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output["data"][kind] for output in outputs if kind in output.get("data", {})]
+
+
+@pytest.fixture
+def tables_of_a_run(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the notebooks, next to a finished run of a tiny use case."""
+    monkeypatch.setenv("KEDRO_ENV", "tiny")
+    shutil.copytree(PROJECT / "notebooks", finished / "notebooks")
+    return finished / "notebooks"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_output(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert cells and all(not cell.outputs and cell.execution_count is None for cell in cells)
 
 
 @pytest.mark.slow
-def test_the_notebook_shows_the_results_of_a_run(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEDRO_ENV", "tiny")
-    (finished / "notebooks").mkdir()
-    shutil.copy(NOTEBOOK, finished / "notebooks")
-    notebook = run_notebook(finished / "notebooks" / NOTEBOOK.name)
-    shown = "".join(
-        output["data"].get("text/plain", "")
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if "data" in output
-    )
-    assert "domain.glove_8" in shown and "task.bm25" in shown
+def test_a_first_comparison_needs_no_project(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "notebooks/01_first_comparison.ipynb", tmp_path)
+    notebook = run_notebook(tmp_path / "01_first_comparison.ipynb")
+    (table,) = list_outputs(notebook, "text/html")
+    assert "task.tfidf" in table and "count_letters" in table and len(list_outputs(notebook, "image/png")) == 1
+    assert "<html" in (tmp_path / "first_comparison.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_run_is_explored_one_task_and_one_factor_at_a_time(tables_of_a_run: Path) -> None:
+    notebook = run_notebook(tables_of_a_run / "02_explore_a_run.ipynb")
+    board, pairs, corpus = list_outputs(notebook, "text/plain")[0::2]
+    assert "task.tfidf" in board and "control." not in board and "p_adjusted" in pairs
+    assert "domain." in corpus and "generic." in corpus and len(list_outputs(notebook, "image/png")) == 1
+
+
+@pytest.mark.slow
+def test_vectors_have_neighbors_and_a_map(tables_of_a_run: Path) -> None:
+    notebook = run_notebook(tables_of_a_run / "03_vectors_and_neighbors.ipynb")
+    assert "word" in list_outputs(notebook, "text/plain")[0] and len(list_outputs(notebook, "image/png")) == 1
