@@ -2,6 +2,7 @@
 
 from emb_pipeline.hooks.api_keys import ApiKeys
 from emb_pipeline.hooks.console import Console
+from emb_pipeline.hooks.display import Display
 from emb_pipeline.hooks.failed_cells import FailedCells
 from emb_pipeline.hooks.first_rows import FirstRows
 from emb_pipeline.hooks.freshness import Freshness
@@ -20,5 +21,6 @@ HOOKS = (
     Requirements(),
     MlflowLogin(),
     ApiKeys(),
+    Display(),
 )
 """Kedro calls the last one first."""

@@ -80,6 +80,14 @@ def find_runner_name(run_params: Mapping[str, Any]) -> str:
     return found.group(1) if found else described
 
 
+def find_worker_count(run_params: Mapping[str, Any]) -> int:
+    """Find how many nodes run at once."""
+    if find_runner_name(run_params) == _SEQUENTIAL:
+        return 1
+    given = (_find_option("runner_params") or {}).get("max_workers")
+    return int(given) if given else os.cpu_count() or 1
+
+
 def _write_runner(run_params: Mapping[str, Any]) -> list[str]:
     words = []
     runner = _find_option("runner") or find_runner_name(run_params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.scaffold.candidates import Candidate
@@ -36,19 +37,40 @@ def estimate_seconds(candidates: Iterable[Candidate], proposal: Proposal, sample
         Examples that are taken at most.
     """
     n_items = min(proposal.n_items, sample or proposal.n_items)
-    of_each = []
-    kind = KINDS[proposal.kind]
     has_split = bool({"split", "splits", "test_share"} & set(proposal.source))
-    for candidate in candidates:
-        source = METHODS[candidate.method].source
-        words = min(proposal.words, _LONGEST_READ) if source == "pretrained" else proposal.words
-        per_item = words * _SECONDS_PER_WORD.get(source, 0.0) + _SECONDS_PER_TEXT.get(source, 0.0)
-        if "interactions" in kind.requires:
-            per_item += _SECONDS_PER_INTERACTION
-        if kind.learns_from_labels:
-            per_item += _SECONDS_PER_EXAMPLE * (1 if has_split else _FOLDS)
-        of_each.append(_CELL + n_items * per_item)
+    size = TaskSize(n_items, proposal.words, has_split)
+    of_each = [
+        estimate_cell(each.method, proposal.kind, size) + estimate_training(each.method, n_items * proposal.words)
+        for each in candidates
+    ]
     return _START + max(sum(of_each) / _CORES, *of_each, 0.0)
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    """The size of a task: its items, the mean words of their texts, and whether its source says what is tested."""
+
+    n_items: float
+    words: float
+    has_split: bool = False
+
+
+def estimate_cell(method: str, kind: str, size: TaskSize) -> float:
+    """Estimate the processor seconds that an embedding takes on a task, without its training on a corpus."""
+    source = METHODS[method].source
+    words = min(size.words, _LONGEST_READ) if source == "pretrained" else size.words
+    per_word = 0.0 if source == "corpus" else _SECONDS_PER_WORD.get(source, 0.0)
+    per_item = words * per_word + _SECONDS_PER_TEXT.get(source, 0.0)
+    if "interactions" in KINDS[kind].requires:
+        per_item += _SECONDS_PER_INTERACTION
+    if KINDS[kind].learns_from_labels:
+        per_item += _SECONDS_PER_EXAMPLE * (1 if size.has_split else _FOLDS)
+    return _CELL + size.n_items * per_item
+
+
+def estimate_training(method: str, words: float) -> float:
+    """Estimate the processor seconds that a training on a corpus of so many words takes; 0 for what has none."""
+    return words * _SECONDS_PER_WORD["corpus"] if METHODS[method].source == "corpus" else 0.0
 
 
 def write_duration(seconds: float) -> str:

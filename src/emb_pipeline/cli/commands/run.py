@@ -10,6 +10,7 @@ from kedro.framework.cli.project import run as kedro_run
 
 from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command, read_run_options
+from emb_pipeline.hooks.display.interrupt import INTERRUPTED
 
 FORCE = "force"
 NAME = "use_case"
@@ -32,7 +33,10 @@ class Run(ProjectCommand):
             _set_pace(ctx, pace)
         if name is not None or pace is not None:
             click.echo(f"This is: {format_kedro_command(read_run_options(ctx.params))}\n")
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
 
 
 def _name_use_case(ctx: click.Context, name: str) -> None:

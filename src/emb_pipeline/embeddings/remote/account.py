@@ -195,7 +195,7 @@ class Account:
         usd = options.price(tokens, n_requests) if options.has_price else float("nan")
         unknown = "at a price that is unknown ('price_per_million_tokens')"
         money = f"about ${usd:.6f}" if options.has_price else unknown
-        _log.info("%s: %d %s, about %.0f tokens, %s", options.place, n_texts, what, tokens, money)
+        _log.info("%s: %d %s, about %.0f tokens, %s", options.place, n_texts, what, tokens, money, extra={"is_notice": True})
         return {"texts": n_texts, "tokens": tokens, "usd": usd}
 
     def remedy(self, note: str) -> str:

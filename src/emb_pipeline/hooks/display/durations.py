@@ -1,0 +1,45 @@
+"""Times of nodes, kept for the estimate of the next run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+from emb_pipeline.storage.atomic import write_atomically
+
+_WHOLE = "whole"
+
+
+class Durations:
+    """The seconds that the nodes of a use case took when they last ran.
+
+    Parameters
+    ----------
+    path : Path
+        File of the use case.
+    pace : str, optional
+        Of the run: a fast run's nodes work on a sample, so that their times are kept by themselves.
+    """
+
+    def __init__(self, path: Path, pace: str | None = None) -> None:
+        self._path, self._pace = path, pace or _WHOLE
+        try:
+            self._all: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+            self.seconds = {str(name): float(value) for name, value in self._all.get(self._pace, {}).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            self._all, self.seconds = {}, {}
+
+    def find_similar(self, name: str) -> float | None:
+        """Find the median time of nodes that did the same step for other embeddings or tasks."""
+        step = name.rpartition(".")[2]
+        found = [seconds for other, seconds in self.seconds.items() if other.rpartition(".")[2] == step]
+        return median(found) if found else None
+
+    def keep(self, seconds: Mapping[str, float]) -> None:
+        """Store new times; those of nodes that did not run stay."""
+        self.seconds |= {name: round(value, 3) for name, value in seconds.items()}
+        self._all[self._pace] = self.seconds
+        with write_atomically(self._path) as part:
+            part.write_text(json.dumps(self._all), encoding="utf-8")

@@ -1,0 +1,72 @@
+"""A guess at the time of a node that no earlier run tells, from the sizes of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.pipeline.node import Node
+
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.hooks.display.plan import find_cell
+from emb_pipeline.scaffold.estimate import TaskSize, estimate_cell, estimate_training
+from emb_pipeline.tasks.registry import KINDS
+
+_BYTES_PER_WORD, _WORDS_PER_ITEM = 6.5, 40.0
+_UNKNOWN_BYTES = 2_000_000
+"""Of a source whose files are not there yet."""
+_OTHER_SECONDS = 0.5
+
+
+class Guess:
+    """Seconds of nodes by their method and the sizes of what they read.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of the use case.
+    project : Path
+        Folder that paths of sources are relative to.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], project: Path) -> None:
+        sample = (parameters.get("fast") or {}).get("sample") if parameters.get("pace") == "fast" else None
+        self._kinds = {name: str(task["kind"]) for name, task in parameters["tasks"].items()}
+        self._sizes = {name: _size_task(task["source"], project, sample) for name, task in parameters["tasks"].items()}
+        self._words = {
+            name: sum(_count_bytes(source, project) for source in corpus["sources"]) / _BYTES_PER_WORD
+            for name, corpus in parameters["corpora"].items()
+        }
+
+    def __call__(self, node: Node) -> float:
+        """Guess the seconds of a node."""
+        method = next((tag for tag in node.tags if tag in METHODS), None)
+        cell = find_cell(node)
+        if method is None:
+            return _OTHER_SECONDS
+        if cell is not None and self._kinds.get(cell[1]) in KINDS:
+            return estimate_cell(method, self._kinds[cell[1]], self._sizes[cell[1]])
+        corpora = (name.removeprefix("tokens@") for name in node.inputs if name.startswith("tokens@"))
+        return _OTHER_SECONDS + estimate_training(method, sum(self._words.get(name, 0.0) for name in corpora))
+
+
+def _size_task(source: Any, project: Path, sample: int | None) -> TaskSize:
+    words = _count_bytes(source, project) / _BYTES_PER_WORD
+    n_items = words / _WORDS_PER_ITEM
+    has_split = isinstance(source, Mapping) and bool({"split", "splits", "test_share"} & set(source))
+    return TaskSize(min(n_items, sample or n_items), _WORDS_PER_ITEM, has_split)
+
+
+def _count_bytes(source: Any, project: Path) -> float:
+    """Count the bytes of the files that a source names."""
+    values = source.values() if isinstance(source, Mapping) else ()
+    paths = [project / value for value in values if isinstance(value, str) and "/" in value and "://" not in value]
+    sizes = [_size_path(path) for path in paths if path.exists()]
+    return sum(sizes) if sizes else _UNKNOWN_BYTES
+
+
+def _size_path(path: Path) -> int:
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return path.stat().st_size
