@@ -10,6 +10,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.scaffold.candidates import choose_candidates, find_unavailable
 from emb_pipeline.scaffold.estimate import estimate_seconds
 from emb_pipeline.scaffold.files import NewUseCase
+from emb_pipeline.scaffold.language import Language
 from emb_pipeline.tasks.proposal import Proposal
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -35,9 +36,9 @@ def require_new_name(name: str, conf: Path, *, replaces: bool = False) -> None:
         )
 
 
-def build_use_case(name: str, proposal: Proposal) -> NewUseCase:
+def build_use_case(name: str, proposal: Proposal, language: Language | None = None) -> NewUseCase:
     """Choose what a use case compares, and how many examples a fast run takes of the task."""
     missing = find_unavailable()
-    use_case = NewUseCase(name, proposal, choose_candidates(proposal, missing), _SAMPLES[-1], missing)
+    use_case = NewUseCase(name, proposal, choose_candidates(proposal, missing), _SAMPLES[-1], missing, language)
     sizes = (n for n in _SAMPLES if estimate_seconds(use_case.first, proposal, n) <= _FAST_SECONDS)
     return replace(use_case, sample=next(sizes, _SAMPLES[-1]))

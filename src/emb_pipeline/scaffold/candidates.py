@@ -31,12 +31,15 @@ class Candidate:
         Whether a fast run has it.
     entry : mapping
         What YAML says of one that is pretrained or made of others.
+    language : str
+        The language that it was trained on elsewhere; empty for one that learns from any text.
     """
 
     name: str
     method: str
     is_first: bool = False
     entry: Mapping[str, Any] | None = None
+    language: str = ""
 
 
 _CANDIDATES = (
@@ -59,7 +62,13 @@ _CANDIDATES = (
     Candidate("domain.word2vec_300", "word2vec"),
     Candidate("domain.fasttext_100", "fasttext"),
     Candidate("domain.glove_100", "glove"),
-    Candidate(MINILM, "sentence_transformer", True, {"method": "sentence_transformer", "options": dict(packaged.MINILM)}),
+    Candidate(
+        MINILM,
+        "sentence_transformer",
+        True,
+        {"method": "sentence_transformer", "options": dict(packaged.MINILM)},
+        packaged.MINILM_LANGUAGE,
+    ),
     Candidate("pretrained.minilm_distilled_256", "distilled", True, {"method": "distilled", "teacher": MINILM}),
     Candidate(
         "pretrained.minilm_384_stored_int8",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emb_pipeline.scaffold.candidates import Candidate, build_grid
+from emb_pipeline.scaffold.language import Language, describe_mixture
 from emb_pipeline.tasks.proposal import Proposal
 
 _WIDTH = 110
@@ -38,6 +39,8 @@ class NewUseCase:
         Examples of the task that a fast run takes, at most.
     missing : mapping of str to str
         What this installation cannot make, and why.
+    language : Language, optional
+        The language of the texts, where it was found.
     """
 
     name: str
@@ -45,11 +48,17 @@ class NewUseCase:
     candidates: Sequence[Candidate]
     sample: int
     missing: Mapping[str, str] = field(default_factory=dict)
+    language: Language | None = None
 
     @property
     def first(self) -> list[Candidate]:
         """The embeddings of a fast run."""
         return [candidate for candidate in self.candidates if candidate.is_first]
+
+    @property
+    def foreign(self) -> list[Candidate]:
+        """The embeddings that were trained on another language than that of the texts."""
+        return [each for each in self.candidates if self.language and each.language not in ("", self.language.name)]
 
     def write_files(self) -> dict[str, str]:
         """Write the text of each file, by its name."""
@@ -66,6 +75,8 @@ class NewUseCase:
         grid = build_grid(list(self.candidates), self.proposal.name)
         lines = [
             f"# {self.proposal.what[0].upper()}{self.proposal.what[1:]}.",
+            *([f"# Language: {self.language}."] if self.language else []),
+            *(f"# {note[0].upper()}{note[1:]}." for note in self.describe_language()),
             f"#   emb-pipeline run {self.name} --fast        a first answer in minutes",
             f"#   emb-pipeline run {self.name} --thorough    all of it",
             f"use_case: {self.name}",
@@ -75,6 +86,18 @@ class NewUseCase:
         for name, value in grid.items():
             lines += _write_entry(name, value, "  ", _COMMENTS[name])
         return "\n".join(lines) + "\n"
+
+    def describe_language(self) -> list[str]:
+        """Say what follows from the language of the texts."""
+        if self.language is None:
+            return []
+        notes = [describe_mixture(self.language)] if describe_mixture(self.language) else []
+        for each in self.foreign:
+            notes.append(
+                f"{each.name} was trained on {each.language}: expect little of it and of what is made from it; "
+                "a multilingual model suits these texts better (docs/choose-a-model.md)"
+            )
+        return notes
 
     def _write_fast(self) -> str:
         return "\n".join(

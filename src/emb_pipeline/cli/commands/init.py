@@ -19,6 +19,7 @@ from emb_pipeline.readers.description.files import Described, describe_files
 from emb_pipeline.scaffold.build import build_use_case, require_new_name
 from emb_pipeline.scaffold.estimate import estimate_seconds, write_duration
 from emb_pipeline.scaffold.files import NewUseCase
+from emb_pipeline.scaffold.language import find_language, sample_texts
 from emb_pipeline.scaffold.propose import propose_tasks
 from emb_pipeline.tasks.proposal import Named, Proposal
 from emb_pipeline.tasks.registry import KINDS
@@ -50,12 +51,23 @@ def command(
         click.echo(_describe(file))
     asks = not yes and sys.stdin.isatty()
     proposal = _choose(described, Named(text, label), kind, asks=asks)
-    use_case = build_use_case(name, proposal)
+    texts = sample_texts(described, _list_columns(proposal), project) if proposal.has_texts else []
+    use_case = build_use_case(name, proposal, find_language(texts))
     _write(use_case, project)
     click.echo(f"\n  {proposal.kind.replace('_', ' ')}: {proposal.what}")
     for note in proposal.notes:
         click.echo(f"  {note}")
+    if use_case.language is not None:
+        click.echo(f"  language: {use_case.language}")
+    for note in use_case.describe_language():
+        click.secho(f"  {note}", fg="yellow")
     _say_what_runs(use_case)
+
+
+def _list_columns(proposal: Proposal) -> list[str]:
+    """List all that a source names: its columns are among it."""
+    values = (value if isinstance(value, list | tuple) else [value] for value in proposal.source.values())
+    return [each for value in values for each in value if isinstance(each, str)]
 
 
 def _find_project() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import click
@@ -37,6 +38,8 @@ class Run(ProjectCommand):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except BrokenProcessPool:  # the hook of the display has said what was killed, and how to go on
+            ctx.exit(1)
 
 
 def _name_use_case(ctx: click.Context, name: str) -> None:

@@ -13,3 +13,5 @@ MINILM: Mapping[str, str] = MappingProxyType(
     }
 )
 """all-MiniLM-L6-v2, in 8-bit integers."""
+MINILM_LANGUAGE = "English"
+"""The language that it was trained on."""

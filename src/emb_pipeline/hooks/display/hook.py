@@ -111,8 +111,9 @@ class Display:
         _TRACEBACKS.error("the run ended with an error", exc_info=error)
         if isinstance(error, BrokenProcessPool):
             names = ", ".join(map(write_node, running)) or "nothing that is known"
-            LOGGER.error("a worker was killed, perhaps for want of memory, while these ran: %s", names)
-            _print(f"To go on: {self._command}\nWith fewer workers, it takes less memory.")
+            said = f"A worker was killed, perhaps for want of memory, while these ran: {names}"
+            _TRACEBACKS.error("%s", said)
+            _print(f"{said}\nTo go on: {self._command}\nWith fewer workers, it takes less memory.")
 
     def _begin(self, run_params: Mapping[str, Any], pipeline: Any, catalog: Any, mode: str) -> None:
         from kedro.framework.project import pipelines
@@ -161,7 +162,7 @@ class Display:
             self._current.begin(node.name)
             self._begun[node.name] = time.perf_counter()
             self._left[node.name] = set(node.outputs)
-            write_event("start", node=node.name)
+            write_event("start", node=node.name, process=os.getpid())
 
     def _end_node(self, node: Any, status: str) -> None:
         began = self._begun.pop(node.name, None)

@@ -106,7 +106,8 @@ def _propose_rows(
         notes.append(f"classes with a single example are left out: {', '.join(rare[:3])}{', …' if len(rare) > 3 else ''}")
     repeated = texts[0].n_values - texts[0].n_distinct
     if repeated:
-        notes.append(f"{repeated:,} rows repeat another one's text: they stay in one fold")
+        follows = "the audit counts those of both parts" if {"split", "splits"} & set(source) else "they stay in one fold"
+        notes.append(f"{repeated:,} rows repeat another one's text: {follows}")
     is_sure = bool(named.label) or (label.is_label and is_named(label, LABELS))
     confidence = 0.4 + 0.3 * is_sure + 0.2 * (bool(named.text) or is_named(texts[0], TEXTS))
     kept = ("reader", "delimiter", "encoding", "quoted", "columns", "on_error", "empty")
