@@ -1,1 +1,1 @@
-"""What a person sees of a run."""
+"""Tests of the display of a run."""

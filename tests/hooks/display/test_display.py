@@ -30,7 +30,14 @@ def make_events(n_embeddings: int, tasks: tuple[str, ...] = ("topic", "search"),
     cells = [(name, task) for name in names for task in tasks]
     nodes: list[Any] = [["ingest.read", "ingest", None, 5.0, True]]
     nodes += [[f"{name}.{task}.evaluate", "evaluate", [name, task], 2.0, n != 1] for n, (name, task) in enumerate(cells)]
-    begin = {"use_case": "shop", "log": "logs/shop/1.log", "n_workers": 2, "estimate": [50, 60, 90], "is_known": True}
+    begin = {
+        "use_case": "shop",
+        "log": "logs/shop/1.log",
+        "n_workers": 2,
+        "estimate": [50, 60, 90],
+        "is_known": True,
+        "unranked": [],
+    }
     events: list[dict[str, Any]] = [{"event": "begin", "time": START, "nodes": nodes, **begin}]
     times = itertools.count(1)
     events += [

@@ -1,4 +1,4 @@
-"""What happens in a run, as lines of a file: every process of the run appends to it, and the one with the terminal reads it.
+"""Events of a run, as lines of a file: every process of the run appends to it, and the one with the terminal reads it.
 
 A file does not mind how many processes write, and none of them waits for another. What a process wrote before it was killed
 is there, and a run can be drawn again from its file.

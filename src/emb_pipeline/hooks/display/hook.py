@@ -15,7 +15,7 @@ import rich
 from kedro.framework.hooks import hook_impl
 from rich.text import Text
 
-from emb_pipeline.config.active import load_active_parameters, project_path
+from emb_pipeline.config.active import build_active_experiment, load_active_parameters, project_path
 from emb_pipeline.hooks.command import continue_command, find_worker_count, format_kedro_command
 from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.events import EVENTS, write_event
@@ -145,6 +145,7 @@ class Display:
             estimate=plan.estimate,
             is_known=plan.is_known,
             nodes=plan.nodes,
+            unranked=[cell.name for cell in build_active_experiment().cells if cell.changed_text is not None],
         )
         said = describe_plan(plan, n_workers, write_time)
         _print(f"{use_case}: {said}\nlog: {shown}")

@@ -1,4 +1,4 @@
-"""What a run is going to do, before it starts: its nodes, those whose results are there already, and the time it takes."""
+"""The plan of a run before it starts: its nodes, those whose results are there already, and the time it takes."""
 
 from __future__ import annotations
 

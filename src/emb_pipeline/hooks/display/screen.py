@@ -1,4 +1,4 @@
-"""What shows a run while it goes on: a picture that is drawn again and again on a terminal, or plain lines."""
+"""The screen of a run while it goes on: a picture that is drawn again and again on a terminal, or plain lines."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class RunState:
     steps: dict[str, Step] = field(default_factory=dict)
     scores: dict[str, dict[str, Score]] = field(default_factory=dict)
     warnings: Counter[str] = field(default_factory=Counter)
+    unranked: frozenset[str] = frozenset()
     notices: list[str] = field(default_factory=list)
     end: str = ""
 
@@ -75,6 +76,7 @@ class RunState:
         self.use_case, self.log = event["use_case"], event["log"]
         self.n_workers, self.started = event["n_workers"], event["time"]
         self.estimate, self.is_known = tuple(event["estimate"]), event["is_known"]
+        self.unranked = frozenset(event["unranked"])
         for name, stage, cell, expected, runs in event["nodes"]:
             self.steps[name] = Step(name, stage, tuple(cell) if cell else None, expected, WAITING if runs else REUSED)
 
@@ -164,6 +166,9 @@ class RunState:
         return max(waits * sum(remaining) / self.n_workers, max(remaining, default=0.0))
 
     def rank(self, task: str) -> list[Score]:
-        """Rank the scores of a task, the best first; of equal ones by name."""
-        scores = self.scores.get(task, {}).values()
+        """Rank the scores of a task, the best first; of equal ones by name.
+
+        Embeddings whose training text was changed on purpose are left out: they are nothing to choose.
+        """
+        scores = [each for each in self.scores.get(task, {}).values() if each.embedding not in self.unranked]
         return sorted(scores, key=lambda score: (-score.value if score.is_higher_better else score.value, score.embedding))
