@@ -395,7 +395,7 @@ def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:
             corpora=none,
         )
     )
-    assert "task.tfidf scores highest" in page.text
+    assert "TF-IDF scores highest" in page.text
     assert "The grid has no generic corpus" in page.text
     assert "The data were not audited" in page.text
 

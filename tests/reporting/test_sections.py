@@ -27,8 +27,8 @@ from tests.reporting.tiny import TINY, tiny_report
 
 PHRASES = {
     "pairs": "First embedding</label>",
-    "answer": "task.tfidf</code> scores",
-    "deploy": "Deploy <code>task.tfidf</code>",
+    "answer": 'task.tfidf">TF-IDF</span> scores',
+    "deploy": 'task.tfidf">TF-IDF</span>, 75.6',
     "compared": "ranked by accuracy",
     "failed": "the loss is no number",
     "leaderboards": "confusion table",
@@ -43,10 +43,23 @@ PHRASES = {
     "audit": "50 of 200 test units",
     "cost": "figure-cost-bytes_per_item-topic",
     "search": "against all 9,000 passages",
-    "stack": "<code>task.fused</code> is better than the best of its parts, <code>task.tfidf</code>: +6.1 points",
+    "stack": "TF-IDF</span>: +6.1 points",
+    "names": "<code>domain.word2vec_100</code>",
     "reproduce": "kedro run --env tiny",
 }
-OPTIONAL = {"agreement", "deploy", "failed", "factors", "derived", "labels", "diagnosis", "search", "stack", "pairs"}
+OPTIONAL = {
+    "agreement",
+    "deploy",
+    "failed",
+    "factors",
+    "derived",
+    "labels",
+    "diagnosis",
+    "names",
+    "pairs",
+    "search",
+    "stack",
+}
 """Sections that a report without their tables does not have."""
 
 

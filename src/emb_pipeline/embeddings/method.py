@@ -111,6 +111,8 @@ class Method:
         Whether a service wants money: what all tasks will cost is estimated before the first text is sent.
     bases : Bases, optional
         For methods that evaluate other embeddings of the grid with something added or taken away: which these may be.
+    made : str
+        For methods that make an embedding from another one: what was done to that one, in names for people (``fused``).
     """
 
     name: str
@@ -130,6 +132,7 @@ class Method:
     derivation: Derivation | None = None
     bases: Bases | None = None
     is_paid: bool = False
+    made: str = field(default="", metadata=FOR_PEOPLE)
 
     @property
     def can_be_tuned(self) -> bool:

@@ -87,6 +87,7 @@ _LINES = (
         requirements="contextual.bert:require",
         derivation=Derivation("further_training", "Trained further on another corpus"),
         **_TRANSFORMER,
+        made="trained further",
     ),
     Method(
         "static_file",
@@ -173,6 +174,7 @@ _LINES = (
         requirements="contextual.distilled:require",
         export="contextual.distilled:StaticEncoder",
         derivation=Derivation("distillation", "Distilled into static vectors"),
+        made="distilled",
     ),
     Method("random", "random vectors", RandomOptions, "control", _BOTH, "static.random_vectors:build_random_encoder"),
     Method(
@@ -313,6 +315,7 @@ _LINES = (
         has_dim=False,
         derivation=_REPAIR,
         **_WORD_VECTORS,
+        made="counter-fitted",
     ),
     Method(
         "retrofitted",
@@ -323,6 +326,7 @@ _LINES = (
         has_dim=False,
         derivation=_REPAIR,
         **_WORD_VECTORS,
+        made="retrofitted",
     ),
     Method(
         "hybrid",
@@ -334,6 +338,7 @@ _LINES = (
         has_dim=False,
         derivation=Derivation("hybrid", "Mixed with a recommender that learns from interactions"),
         bases=_TEXT_BASE,
+        made="mixed with interactions",
     ),
     Method(
         "fusion",
@@ -346,6 +351,7 @@ _LINES = (
         export="retrieval.fusion:FusedIndex",
         derivation=Derivation("fusion", "Fused with other retrievers: against each of its parts"),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers", fewest=2, most=3),
+        made="fused",
     ),
     Method(
         "reranker",
@@ -361,6 +367,7 @@ _LINES = (
         export="retrieval.reranker:RerankedIndex",
         derivation=_RERANKING,
         bases=_RETRIEVER,
+        made="reranked",
     ),
     Method(
         "api_reranker",
@@ -375,6 +382,7 @@ _LINES = (
         derivation=_RERANKING,
         is_paid=True,
         bases=_RETRIEVER,
+        made="reranked by an API",
     ),
     Method(
         "chunked",
@@ -389,6 +397,7 @@ _LINES = (
             "chunking", "Passages found by their best chunk: against whole passages", axes=(("chunk", "size"),)
         ),
         bases=_RETRIEVER,
+        made="in chunks",
     ),
 )
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _LINES})

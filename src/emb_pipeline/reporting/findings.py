@@ -12,6 +12,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from emb_pipeline.reporting.names import READABLE, mark
+
 _NAMED = 3
 
 
@@ -22,7 +24,7 @@ class Finding:
     Attributes
     ----------
     text : Markup
-        Safe HTML; embeddings stand in ``<code>``.
+        Safe HTML; embeddings are marked (`embedding`), and each medium writes their names in its own way.
     tone : {'lead', 'plain', 'warning'}
         How it is set: a warning says that a number should not be trusted yet.
     """
@@ -32,15 +34,25 @@ class Finding:
 
 
 def code(name: object) -> Markup:
-    """Write a name as YAML and tables have it."""
+    """Write what is no embedding as YAML, tables and commands have it."""
     return Markup("<code>{}</code>").format(str(name))
+
+
+def embedding(technical: object) -> Markup:
+    """Name an embedding, in short."""
+    return mark(technical)
+
+
+def name_fully(technical: object) -> Markup:
+    """Name an embedding with all that it is."""
+    return mark(technical, READABLE)
 
 
 def names(embeddings: Sequence[object]) -> Markup:
     """Write the first few names, and how many more."""
     if len(embeddings) <= _NAMED + 1:
-        return join_parts([code(each) for each in embeddings])
-    return join_parts([*(code(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])
+        return join_parts([embedding(each) for each in embeddings])
+    return join_parts([*(embedding(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])
 
 
 def join_parts(parts: Iterable[Markup | str]) -> Markup:

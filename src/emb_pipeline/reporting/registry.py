@@ -9,7 +9,7 @@ from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
 from emb_pipeline.reporting.sections.effects import agreement, derived, factors, origins
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
-from emb_pipeline.reporting.sections.summary import answer, deploy, failed, pairs
+from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glossary, pairs
 
 SECTIONS: tuple[Section, ...] = (
     answer.SECTION,
@@ -30,5 +30,6 @@ SECTIONS: tuple[Section, ...] = (
     cost.SECTION,
     search.SECTION,
     stack.SECTION,
+    glossary.SECTION,
     reproduce.SECTION,
 )

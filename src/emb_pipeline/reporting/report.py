@@ -82,7 +82,7 @@ def write_section(section: Section, view: Mapping[str, Any], report: Report, env
     """Write what a section's view has gathered."""
     by_name = f"{section.name}.html.j2"
     template = environment.from_string(section.markup) if section.markup else environment.get_template(by_name)
-    return Markup(template.render({"run": report.run, "confidence": report.run.confidence, **view}))
+    return report.names.write_html(template.render({"run": report.run, "confidence": report.run.confidence, **view}))
 
 
 def make_environment() -> jinja2.Environment:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from plotly.io import to_json
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.names import Names, name_embeddings
 from emb_pipeline.reporting.results import Result, find_margin, result
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.statistics.leaderboard import CORPUS
@@ -69,6 +70,11 @@ class Report:
     def order(self) -> list[str]:
         """Tasks in the order of the experiment."""
         return [*map(str, self.run.tasks), *pick.tasks_of(self.tables.leaderboard)]
+
+    @cached_property
+    def names(self) -> Names:
+        """Readable, short and technical name of each embedding, by the technical one."""
+        return name_embeddings(self.tables.leaderboard, self.tables.embeddings, self.tables.failures)
 
     @cached_property
     def results(self) -> list[Result]:

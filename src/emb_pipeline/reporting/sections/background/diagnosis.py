@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, code, embedding
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.sections.background.word_map import show_word_map
 from emb_pipeline.reporting.tables import OTHER_CORPUS, SAMPLE, SAMPLES, SEED
@@ -152,7 +152,7 @@ def _describe_antonyms(checks: pd.DataFrame) -> list[Finding]:
         "Opposites or synonyms? Of {} embeddings, {} have opposites closer together than synonyms, {} tell them apart; the "
         "rest do not. Best: {}, a synonym pair is the closer one in {} of cases."
     )
-    text = sentence.format(len(rows), len(conflated), len(told), code(best["embedding"]), write_share(best["value"]))
+    text = sentence.format(len(rows), len(conflated), len(told), embedding(best["embedding"]), write_share(best["value"]))
     return [Finding(text, "lead")]
 
 
@@ -173,7 +173,7 @@ def _describe_antonyms_by_tokens(
             for name in sorted([base, *parts], key=lambda name: tokens[name])
         ]
         sentence = Markup("By training tokens, {} tells opposites from synonyms in {}.")
-        found.append(Finding(sentence.format(code(base), ", ".join(steps))))
+        found.append(Finding(sentence.format(embedding(base), ", ".join(steps))))
     return found
 
 
@@ -188,7 +188,7 @@ def _describe_stability(overlaps: pd.DataFrame) -> list[Finding]:
     for what, sentence in sentences.items():
         if what in rows:
             low, high = rows[what][0], rows[what][-1]
-            names = code(low["of"]), code(high["of"])
+            names = embedding(low["of"]), embedding(high["of"])
             found.append(Finding(Markup(sentence).format(write_share(low["shared"]), write_share(high["shared"]), *names)))
     if OTHER_CORPUS in rows:
         most = rows[OTHER_CORPUS][-1]

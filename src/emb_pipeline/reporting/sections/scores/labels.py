@@ -18,7 +18,7 @@ from emb_pipeline.reporting.drawing import (
     make_error_bars,
     name_axis,
 )
-from emb_pipeline.reporting.findings import Finding, code, names
+from emb_pipeline.reporting.findings import Finding, embedding, names
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.theme import METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
@@ -92,7 +92,7 @@ def describe_curves(
 
 def _describe_crossings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     first = crossovers.iloc[0]
-    reference, fewest, most = code(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
+    reference, fewest, most = embedding(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
     ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
     if ahead.empty:
         sentence = Markup("{} is best with all {} {}, and nothing is significantly ahead of it with fewer, from {} on.")
@@ -116,7 +116,7 @@ def _write_crossing(row: Mapping[Hashable, Any], labels: str) -> Markup:
     until = write_count(high) if math.isfinite(high) else f"more than {write_count(row['most_labels'])}"
     shown = [row[f"difference_at_fewest{suffix}"] for suffix in ("", "_low", "_high")]
     return Markup("{} is ahead below about {} {} (95 %: {} to {}); with {} by {} {}.").format(
-        code(row["embedding"]),
+        embedding(row["embedding"]),
         write_count(row["n_labels"]),
         labels,
         write_count(low) if math.isfinite(low) else f"more than {write_count(row['most_labels'])}",
@@ -130,7 +130,7 @@ def _write_crossing(row: Mapping[Hashable, Any], labels: str) -> Markup:
 def _describe_doubling(curves: pd.DataFrame, labels: str) -> list[Finding]:
     last = curves[curves["n_labels"] == curves["n_labels"].max()]
     row = last.loc[last["value"].idxmax()]
-    metric, name = str(row["metric"]), code(row["embedding"])
+    metric, name = str(row["metric"]), embedding(row["embedding"])
     silence, held_out = row.get("silence"), row.get("held_out")
     check = Markup("")
     if held_out is not None and pd.notna(held_out):

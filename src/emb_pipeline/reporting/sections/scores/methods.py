@@ -17,7 +17,7 @@ from emb_pipeline.reporting.drawing import (
     name_axis,
     split_by_origin,
 )
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.theme import in_order
@@ -159,7 +159,7 @@ def _describe_range(result: Result, ranges: list[tuple[str, int, float, float]],
     name, trainings, low, high = max(ranges, key=lambda each: each[3] - each[2])
     return Finding(
         Markup(sentence).format(
-            result.task, name_metric(result.metric), write_distance(high - low, result.metric), code(name), trainings
+            result.task, name_metric(result.metric), write_distance(high - low, result.metric), embedding(name), trainings
         )
     )
 

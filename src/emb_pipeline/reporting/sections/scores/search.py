@@ -15,7 +15,7 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.drawing import (
     make_empty_figure,
 )
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.rows import EXACT, write_setting
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
@@ -121,7 +121,7 @@ def _describe_words(row: Mapping[Hashable, Any], searches: pd.DataFrame) -> Find
         NO_VECTOR_INDEX[str(row["index"])],
         write_milliseconds(row["latency_ms_p50"]),
         f" ({write_milliseconds(ours.iloc[0])} here)" if len(ours) else "",
-        code(row["embedding"]),
+        embedding(row["embedding"]),
         name_metric(row["metric"]),
         write_difference(-row["loss"], row["metric"]),
         write_interval(-row["ci_high"], -row["ci_low"], row["metric"]),
@@ -132,7 +132,7 @@ def _describe_words(row: Mapping[Hashable, Any], searches: pd.DataFrame) -> Find
 def _describe_exact(exact: pd.DataFrame) -> Finding:
     parts = [
         Markup("{} {} ({} for a passage)").format(
-            code(row["embedding"]), write_milliseconds(row["latency_ms_p50"]), write_size(row["bytes_per_item"])
+            embedding(row["embedding"]), write_milliseconds(row["latency_ms_p50"]), write_size(row["bytes_per_item"])
         )
         for row in exact.sort_values("latency_ms_p50").to_dict("records")
     ]
@@ -154,7 +154,7 @@ def _recommend_setting(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
     found = sentence.format(
         "In Milvus" if in_store else "Without a vector store",
         write_setting(row),
-        code(row["embedding"]),
+        embedding(row["embedding"]),
         write_share(row["recall"]),
         write_milliseconds(row["latency_ms_p50"]),
         "" if in_store or product.empty else f" (the matrix product: {write_milliseconds(product.iloc[0])})",

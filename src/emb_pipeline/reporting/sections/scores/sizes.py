@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.sections.summary.deploy import write_further_units
 from emb_pipeline.reporting.wording import (
     pluralize,
@@ -41,13 +41,15 @@ def _describe_size(family: str, rows: pd.DataFrame) -> Finding:
     if row["standing"] != SHOWN:
         more = write_further_units(row)
         sentence = Markup("Of {}, take {} ({}), measured best: no size is shown to be within {} of every other{}.")
-        return Finding(sentence.format(family, code(row["embedding"]), size, margin, f"; {more}" if more else ""))
+        return Finding(sentence.format(family, embedding(row["embedding"]), size, margin, f"; {more}" if more else ""))
     if row["embedding"] == row["best"]:
         smaller = int((rows["bytes_per_item"] < row["bytes_per_item"]).sum())
         if not smaller:
-            return Finding(Markup("Of {}, the smallest is the best: {} ({}).").format(family, code(row["embedding"]), size))
+            return Finding(
+                Markup("Of {}, the smallest is the best: {} ({}).").format(family, embedding(row["embedding"]), size)
+            )
         sentence = Markup("Of {}, take {} ({}): {} may be worse by more than {}.")
-        return Finding(sentence.format(family, code(row["embedding"]), size, pluralize(smaller, "smaller one"), margin))
+        return Finding(sentence.format(family, embedding(row["embedding"]), size, pluralize(smaller, "smaller one"), margin))
     sentence = Markup("Of {}, {} ({}) is enough: {} below the best, {}, and not more than {} with 95 % confidence.")
     below, worst = (write_distance(max(-row[name], 0.0), metric) for name in ("difference_to_best", "bound"))
-    return Finding(sentence.format(family, code(row["embedding"]), size, below, code(row["best"]), worst))
+    return Finding(sentence.format(family, embedding(row["embedding"]), size, below, embedding(row["best"]), worst))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
     NOTHING,
@@ -75,13 +75,13 @@ def describe_gain(row: Mapping[Hashable, Any], gain: Mapping[Hashable, Any] | No
         Of the tests.
     """
     if gain is None:
-        return Finding(Markup("{}: none of its parts was evaluated on this task.").format(code(row["embedding"])))
+        return Finding(Markup("{}: none of its parts was evaluated on this task.").format(embedding(row["embedding"])))
     verdict = {1: "is better than", -1: "is worse than", 0: "is not shown to differ from"}[pick.find_direction(gain, level)]
     return Finding(
         Markup("{} {} the best of its parts, {}: {} {}.").format(
-            code(row["embedding"]),
+            embedding(row["embedding"]),
             verdict,
-            code(gain["embedding_b"]),
+            embedding(gain["embedding_b"]),
             write_difference(gain["difference"], gain["metric"]),
             write_interval(gain["ci_low"], gain["ci_high"], gain["metric"]),
         )

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code, count_all, join_parts, names
+from emb_pipeline.reporting.findings import Finding, code, count_all, embedding, join_parts, names
 from emb_pipeline.reporting.results import Result, find_best_of_each
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.sections.summary.coverage import (
@@ -114,7 +114,9 @@ def _describe_everywhere(results: Sequence[Result]) -> Finding:
             "lead",
         )
     leaders = [
-        Markup("{} on {}").format(code(each.leader["embedding"]), each.task) for each in results if each.leader is not None
+        Markup("{} on {}").format(embedding(each.leader["embedding"]), each.task)
+        for each in results
+        if each.leader is not None
     ]
     return Finding(
         Markup("<strong>No single embedding is in the leading group of {} tasks</strong>. The highest are {}.").format(

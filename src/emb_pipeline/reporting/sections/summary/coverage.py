@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from emb_pipeline.embeddings.remote.drift import LARGE
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.wording import (
     pluralize,
     write_count,
@@ -36,7 +36,7 @@ def describe_coverage(rows: pd.DataFrame) -> Finding | None:
     if low.empty:
         return None
     first = zip(low["embedding"].head(_NAMED).astype(str), low["known_tokens"].head(_NAMED).astype(float), strict=True)
-    named = [Markup("{} knows {}").format(code(name), write_share(share)) for name, share in first]
+    named = [Markup("{} knows {}").format(embedding(name), write_share(share)) for name, share in first]
     more = f" (and {pluralize(len(low) - _NAMED, 'other')} below {write_share(LOW_COVERAGE)})" if len(low) > _NAMED else ""
     sentence = "{} of this task's words{}. Such a score says more about the vocabulary than about the vectors."
     return Finding(Markup(sentence).format(Markup(", ").join(named), more), "warning")
@@ -58,7 +58,7 @@ def describe_cut_texts(rows: pd.DataFrame) -> Finding | None:
     found = found.sort_values("cut_share", ascending=False, kind="stable")
     named = [
         Markup("{} reads {} sub-words of a text, and {} are longer").format(
-            code(str(row["embedding"])), write_count(row["max_length"]), write_share(row["cut_share"])
+            embedding(str(row["embedding"])), write_count(row["max_length"]), write_share(row["cut_share"])
         )
         for row in found.head(_NAMED).to_dict("records")
     ]
@@ -80,7 +80,7 @@ def describe_drifting_services(rows: pd.DataFrame) -> Finding | None:
     if found.empty:
         return None
     named = [
-        Markup("{} (cosine distance {})").format(code(str(row["embedding"])), f"{row['drift_distance']:.2g}")
+        Markup("{} (cosine distance {})").format(embedding(str(row["embedding"])), f"{row['drift_distance']:.2g}")
         for row in found.head(_NAMED).to_dict("records")
     ]
     sentence = "The service behind {} gave other vectors when the same texts were encoded again: its scores can change."

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting import wording
-from emb_pipeline.reporting.findings import Finding, code, names
+from emb_pipeline.reporting.findings import Finding, embedding, names
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
@@ -124,7 +124,7 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
     rows = joint_choice[joint_choice["chosen"]]
     behind = [
         Markup("{} below the best on {}, {}").format(
-            write_distance(-row["difference"], row["metric"]), row["task"], code(row["best"])
+            write_distance(-row["difference"], row["metric"]), row["task"], embedding(row["best"])
         )
         for row in rows.to_dict("records")
         if row["difference"] < 0
@@ -197,9 +197,11 @@ def _choice(rows: pd.DataFrame) -> Finding:
         sentence = Markup("{} {} is the {}{}; <code>deploy</code> refuses it without <code>--force</code>.")
         which = "best measured" if row["embedding"] == row["best"] else "cheapest that is not inferior"
         return Finding(
-            sentence.format(write_worthless(rows), code(row["embedding"]), which, _write_value_at(row)), "warning"
+            sentence.format(write_worthless(rows), embedding(row["embedding"]), which, _write_value_at(row)), "warning"
         )
-    text = Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _write_value_at(row), _compare_with_best(row, rows))
+    text = Markup("Deploy {}{}: {}.").format(
+        embedding(row["embedding"]), _write_value_at(row), _compare_with_best(row, rows)
+    )
     return Finding(text + write_corrected(row), "lead")
 
 
@@ -243,7 +245,7 @@ def write_standing(row: Mapping[Hashable, Any]) -> str:
 
 
 def _write_floor_name(floor: str) -> Markup:
-    return Markup(floor) if floor in (LARGEST_CLASS, CHANCE) else code(floor)
+    return Markup(floor) if floor in (LARGEST_CLASS, CHANCE) else embedding(floor)
 
 
 def _warn_of_unknown_costs(rows: pd.DataFrame) -> list[Finding]:
@@ -283,7 +285,7 @@ def _compare_with_best(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Marku
     where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
         _write_distance(-row["difference_to_best"], row["metric"]),
         top,
-        code(row["best"]),
+        embedding(row["best"]),
         _write_distance(-row["bound"], row["metric"]),
     )
     return where + Markup(", at {} for a vector instead of {}").format(
@@ -304,7 +306,7 @@ def _describe_language(rows: pd.DataFrame) -> list[Finding]:
         return []
     row = chosen.iloc[0]
     sentence = Markup("{} is, or is made from, a pretrained model {}.")
-    return [Finding(sentence.format(code(row["embedding"]), write_languages(str(row["languages"]))))]
+    return [Finding(sentence.format(embedding(row["embedding"]), write_languages(str(row["languages"]))))]
 
 
 def _describe_excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
@@ -317,7 +319,9 @@ def _describe_excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Fi
     found = [
         Finding(
             Markup("{} scores {} more but {}.").format(
-                code(row["embedding"]), _write_distance(row["value"] - chosen["value"], row["metric"]), write_excess(row)
+                embedding(row["embedding"]),
+                _write_distance(row["value"] - chosen["value"], row["metric"]),
+                write_excess(row),
             )
         )
         for row in higher.head(_NAMED).to_dict("records")
@@ -350,7 +354,7 @@ def _describe_relaxed(rows: pd.DataFrame) -> list[Finding]:
         limit, needed = write_cost(row["budget"], row["limit"]), write_cost(row["budget"], row["needed"])
         if not isinstance(row["chosen"], str):
             sentence = Markup("{} would fit if {} could be {} instead of {}.")
-            found.append(Finding(sentence.format(code(row["embedding"]), budget, needed, limit)))
+            found.append(Finding(sentence.format(embedding(row["embedding"]), budget, needed, limit)))
         elif row["binds"]:
             sentence = Markup("The budget for {} ({}) binds: with {}, {} would bring {} {}.")
             gain = (
@@ -359,7 +363,7 @@ def _describe_relaxed(rows: pd.DataFrame) -> list[Finding]:
                 else f"{row['difference']:+.1f}"
             )
             bounds = write_interval(row["ci_low"], row["ci_high"], row["metric"]) if row["metric"] != MARGINS else "margins"
-            found.append(Finding(sentence.format(budget, limit, needed, code(row["embedding"]), gain, bounds)))
+            found.append(Finding(sentence.format(budget, limit, needed, embedding(row["embedding"]), gain, bounds)))
     return found
 
 

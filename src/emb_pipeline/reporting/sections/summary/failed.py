@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.reporting.findings import Finding
+from emb_pipeline.reporting.findings import Finding, names
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
     pluralize,
@@ -43,13 +43,11 @@ def describe_failures(failures: pd.DataFrame) -> Finding | None:
     cells = failed_cells(failures)
     if not cells:
         return None
-    names = list(dict.fromkeys(entry["embedding"] for entry in cells))
-    shown = Markup(", ").join(Markup("<code>{}</code>").format(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    failed = list(dict.fromkeys(entry["embedding"] for entry in cells))
     return Finding(
-        Markup(
-            "<strong>{} failed</strong> ({}{}): <a href='#failed'>the reasons</a>. All other results are complete."
-        ).format(pluralize(len(names), "embedding"), shown, more),
+        Markup("<strong>{} failed</strong> ({}): <a href='#failed'>the reasons</a>. All other results are complete.").format(
+            pluralize(len(failed), "embedding"), names(failed)
+        ),
         "warning",
     )
 

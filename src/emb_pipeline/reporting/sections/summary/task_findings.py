@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code, count_all, join_parts, names
+from emb_pipeline.reporting.findings import Finding, count_all, embedding, join_parts, names
 from emb_pipeline.reporting.results import Result, are_equal, find_best_of_each
 from emb_pipeline.reporting.rows import Contrast, costs
 from emb_pipeline.reporting.wording import (
@@ -86,7 +86,7 @@ def _describe_ties(result: Result, leader: _Row, equal: Sequence[_Row], others: 
         return Markup("The others were not tested against {}.").format(it)
     if len(ties) == len(others):
         what = (
-            Markup("{}, the only other embedding,").format(code(others[0]["embedding"]))
+            Markup("{}, the only other embedding,").format(embedding(others[0]["embedding"]))
             if len(others) == 1
             else Markup("None of the other {} embeddings").format(len(others))
         )
@@ -120,7 +120,7 @@ def _write_cheapest(candidates: Sequence[_Row]) -> Markup:
     if cheapest > 0.8 * dearest:
         return Markup()
     return Markup(" Of these, {} costs least to train, encode and fit: {} (the dearest takes {}).").format(
-        code(rows["embedding"].iloc[best]), write_seconds(cheapest), write_seconds(dearest)
+        embedding(rows["embedding"].iloc[best]), write_seconds(cheapest), write_seconds(dearest)
     )
 
 
@@ -134,9 +134,9 @@ def describe_sparse(result: Result) -> Finding | None:
     if contrast is None:
         return Finding(
             Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
-                code(baseline["embedding"]),
+                embedding(baseline["embedding"]),
                 write_value(baseline["value"], result.metric),
-                code(best["embedding"]),
+                embedding(best["embedding"]),
                 write_value(best["value"], result.metric),
                 _describe_by_letters(result.differ_significantly(best, baseline)),
             )
@@ -148,7 +148,10 @@ def describe_sparse(result: Result) -> Finding | None:
                 "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
                 "minus the best sparse baseline, {}, is {}."
             ).format(
-                write_distance(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
+                write_distance(result.margin, result.metric),
+                embedding(best["embedding"]),
+                embedding(baseline["embedding"]),
+                evidence,
             )
         )
     if not contrast.is_significant:
@@ -157,18 +160,22 @@ def describe_sparse(result: Result) -> Finding | None:
                 "<strong>No significant difference between dense and sparse</strong> on your {}: "
                 "the best dense embedding, {}, minus the best sparse baseline, {}, is {}.{}"
             ).format(
-                result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _remark_only_alone(contrast)
+                result.items,
+                embedding(best["embedding"]),
+                embedding(baseline["embedding"]),
+                evidence,
+                _remark_only_alone(contrast),
             )
         )
     if contrast.difference > 0:
         return Finding(
             Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
-                code(best["embedding"]), code(baseline["embedding"]), evidence
+                embedding(best["embedding"]), embedding(baseline["embedding"]), evidence
             )
         )
     return Finding(
         Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
-            code(best["embedding"]), code(baseline["embedding"]), evidence
+            embedding(best["embedding"]), embedding(baseline["embedding"]), evidence
         )
     )
 
@@ -247,7 +254,7 @@ def _write_effect(row: _Row, metric: str) -> Markup:
     return Markup("{} {} ({})").format(
         write_difference(row["difference"], metric),
         write_interval(row["ci_low"], row["ci_high"], metric),
-        code(pick.name_pair(row)),
+        embedding(pick.name_pair(row)),
     )
 
 
@@ -267,14 +274,14 @@ def describe_controls(result: Result) -> list[Finding]:
                 Markup(
                     "<strong>The control {} ({}) scores at least as high as {}.</strong> What a random or "
                     "shuffled control reaches too is not knowledge about the text."
-                ).format(code(control["embedding"]), value, names([row["embedding"] for row in beaten]))
+                ).format(embedding(control["embedding"]), value, names([row["embedding"] for row in beaten]))
             )
         if tied:
             warnings.append(
                 Markup("{} {} not significantly different from the control {} ({}).").format(
                     names([row["embedding"] for row in tied]),
                     "is" if len(tied) == 1 else "are",
-                    code(control["embedding"]),
+                    embedding(control["embedding"]),
                     value,
                 )
             )
@@ -283,7 +290,7 @@ def describe_controls(result: Result) -> list[Finding]:
                 Markup(
                     "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
                     "largest class scores {}. Something leaks; find it before quoting any number."
-                ).format(code(control["embedding"]), value, write_value(result.largest_class, result.metric))
+                ).format(embedding(control["embedding"]), value, write_value(result.largest_class, result.metric))
             )
     if warnings or not others:
         return [Finding(text, "warning") for text in warnings]
@@ -292,7 +299,7 @@ def describe_controls(result: Result) -> list[Finding]:
         Finding(
             Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
                 "control stays" if len(controls) == 1 else f"{len(controls)} controls stay",
-                code(highest["embedding"]),
+                embedding(highest["embedding"]),
                 write_value(highest["value"], result.metric),
                 write_interval(highest["ci_low"], highest["ci_high"], result.metric),
             )
@@ -314,7 +321,7 @@ def describe_ceiling(result: Result) -> Finding | None:
         Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.").format(
             name_metric(result.metric),
             write_share(result.ceiling),
-            code(result.leader["embedding"]),
+            embedding(result.leader["embedding"]),
             write_share(float(result.leader["value"]) / result.ceiling),
         )
     )
