@@ -74,7 +74,7 @@ MODEL = {"origin": "pretrained", "method": "sentence_transformer"}
 @pytest.mark.parametrize(
     ("key", "given", "readable", "short"),
     [
-        ("word2vec_100", WORD2VEC, "Word2Vec, 100 dimensions, trained on your text", "Word2Vec 100, your text"),
+        ("word2vec_100", WORD2VEC, "Word2Vec, 100 dimensions, trained on your text", "Word2Vec 100 · your text"),
         ("bm25", {"origin": "task", "method": "bm25"}, "BM25, fitted on the task's own data", "BM25"),
         ("small_model", MODEL, "small model, Sentence Transformer, trained elsewhere", "small model"),
         ("random_50", {"origin": "control", "method": "random", "dim": 50}, "random vectors, 50 dimensions, control", None),
@@ -88,19 +88,19 @@ MODEL = {"origin": "pretrained", "method": "sentence_transformer"}
             "word2vec_100_tuned_topic",
             {**WORD2VEC, **MADE, "derivation": "fine_tuning"},
             "Word2Vec, 100 dimensions, trained on your text, tuned on the labels of topic",
-            "Word2Vec 100, your text, tuned on topic",
+            "Word2Vec 100 · your text · tuned on topic",
         ),
         (
             "word2vec_100_typos_50",
             {**WORD2VEC, **MADE, "derivation": "corruption", "corruption": "typos", "corruption_level": 0.5},
             "Word2Vec, 100 dimensions, trained on your text, 50\u202f% typos",
-            "Word2Vec 100, your text, 50\u202f% typos",
+            "Word2Vec 100 · your text · 50\u202f% typos",
         ),
         (
             "small",
             {**MADE, "method": "reduced", "dim": 32, "derivation": "reduction", "curve": "domain.word2vec_100 by pca, int8"},
             "Word2Vec, 100 dimensions, trained on your text, cut to 32 dimensions, stored in 8 bits",
-            "Word2Vec 100, your text, cut to 32, 8 bits",
+            "Word2Vec 100 · your text · cut to 32 · 8 bits",
         ),
         (
             "fused",
@@ -124,7 +124,10 @@ MODEL = {"origin": "pretrained", "method": "sentence_transformer"}
 def test_a_name_says_what_an_embedding_is(key: str, given: Mapping[str, object], readable: str, short: str | None) -> None:
     of = {"word2vec_100": WORD2VEC, "bm25": {"origin": "task", "method": "bm25"}, key: given}
     name = name_embeddings(facts(**of), pd.DataFrame({"task": ["topic"]}))[f"{given.get('origin', 'domain')}.{key}"]
-    assert (name.readable, name.short) == (readable, short or readable.replace(", 50 dimensions", " 50"))
+    assert (name.readable, name.short) == (
+        readable,
+        short or readable.replace(", 50 dimensions", " 50").replace(", ", " · "),
+    )
 
 
 def test_two_embeddings_never_have_the_same_name() -> None:
@@ -132,7 +135,7 @@ def test_two_embeddings_never_have_the_same_name() -> None:
     twins = facts(word2vec_100=WORD2VEC, first_half=made, other_half=made, BM_25={"origin": "a"}, BM__25={"origin": "a"})
     named = name_embeddings(twins).values()
     assert len({name.readable for name in named}) == len({name.short for name in named}) == 5
-    assert [name.short for name in named][1] == "Word2Vec 100, your text, cut to 32 (first half)"
+    assert [name.short for name in named][1] == "Word2Vec 100 · your text · cut to 32 (first half)"
 
 
 def test_each_medium_writes_a_name_in_its_own_way_and_escapes_it() -> None:
@@ -141,15 +144,15 @@ def test_each_medium_writes_a_name_in_its_own_way_and_escapes_it() -> None:
         embedding("domain.word2vec_100"), name_fully("pretrained.<b>"), embedding("domain.<i>")
     )
     assert names.write_markdown(sentence) == (
-        "Word2Vec 100, your text (`domain.word2vec_100`) > "
+        "Word2Vec 100 · your text (`domain.word2vec_100`) > "
         "<b>, Sentence Transformer, trained elsewhere (`pretrained.<b>`) > `domain.<i>`"
     )
     assert (
-        names.write_text(sentence) == "Word2Vec 100, your text > <b>, Sentence Transformer, trained elsewhere > domain.<i>"
+        names.write_text(sentence) == "Word2Vec 100 · your text > <b>, Sentence Transformer, trained elsewhere > domain.<i>"
     )
     assert names.write_html(sentence) == (
         '<span class="name" title="Word2Vec, 100 dimensions, trained on your text · domain.word2vec_100">'
-        "Word2Vec 100, your text</span> &gt; <strong>"
+        "Word2Vec 100 · your text</span> &gt; <strong>"
         '<span class="name" title="pretrained.&lt;b&gt;">&lt;b&gt;, Sentence Transformer, trained elsewhere</span></strong> '
         "&gt; <code>domain.&lt;i&gt;</code>"
     )

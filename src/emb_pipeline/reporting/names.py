@@ -31,9 +31,10 @@ _ORIGINS = {
 }
 _BITS = {"float16": "16 bits", "int8": "8 bits", "binary": "1 bit"}
 """How many bits a stored number has, by the precision of a curve."""
-_WITHOUT_FACTS = {"origin": None, "method": None, "dim": None}
-
 _Row = Mapping[Hashable, Any]
+_WITHOUT_FACTS: _Row = {"origin": None, "method": None, "dim": None}
+_BETWEEN = " · "
+"""Between the parts of a short name: those of a list have commas between them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Name:
     readable : str
         ``Word2Vec, 100 dimensions, trained on your text``.
     short : str
-        The same for tables and figures: ``Word2Vec 100, your text``.
+        The same for tables and figures: ``Word2Vec 100 · your text``.
     technical : str
         As YAML and tables have it: ``domain.word2vec_100``.
     """
@@ -175,7 +176,7 @@ class _Writer:
         kind = "" if known or line is None or line.label.lower() == label.lower() else line.label
         readable = [label, f"{size} dimensions" if has_size else "", mixed, kind, long]
         short = [f"{label} {size}" if has_size else label, mixed, brief]
-        return ", ".join(filter(None, readable)), ", ".join(filter(None, short))
+        return ", ".join(filter(None, readable)), _BETWEEN.join(filter(None, short))
 
     def _write_changed(self, technical: str, row: _Row, base: tuple[str, str]) -> tuple[str, str]:
         derivation, line = str(row.get("derivation", "")), METHODS.get(str(row.get("method", "")))
@@ -184,7 +185,7 @@ class _Writer:
             task = next((task for task in self.tasks if ending.endswith(f"_{task}")), ending.partition("_")[2])
             by = ending.removesuffix(f"_{task}")
             note = "" if by == "tuned" else f" ({_write_words(by)})"
-            return f"{base[0]}, tuned on the labels of {task}{note}", f"{base[1]}, tuned on {task}{note}"
+            return f"{base[0]}, tuned on the labels of {task}{note}", f"{base[1]}{_BETWEEN}tuned on {task}{note}"
         if derivation == CORRUPTION and "corruption_level" in row:
             share = f"{100 * float(row['corruption_level']):.0f}{NARROW_SPACE}%"
             return _append(base, f"{share} {_write_words(str(row.get('corruption', 'corrupted')))}")
@@ -197,10 +198,11 @@ class _Writer:
     def _write_resized(self, row: _Row, base: tuple[str, str]) -> tuple[str, str]:
         curve = str(row.get("curve", ""))
         precision = curve.rpartition(" by ")[2].partition(", ")[2]
-        dim, bits = row.get("dim"), _BITS.get(precision, precision)
+        of_base = self.rows.get(str(row.get("base")), {}).get("dim")
+        dim, bits = None if row.get("dim") == of_base else row.get("dim"), _BITS.get(precision, precision)
         readable = [base[0], f"cut to {int(dim)} dimensions" if dim else "", f"stored in {bits}" if bits else ""]
         short = [base[1], f"cut to {int(dim)}" if dim else "", bits]
-        return ", ".join(filter(None, readable)), ", ".join(filter(None, short))
+        return ", ".join(filter(None, readable)), _BETWEEN.join(filter(None, short))
 
     def _find_ending(self, technical: str, row: _Row) -> str:
         base, key = str(row.get("base")), _key(technical, row)
@@ -216,7 +218,7 @@ def _make_unique(written: list[tuple[str, str]], rows: Mapping[str, _Row]) -> di
 
 
 def _append(name: tuple[str, str], part: str) -> tuple[str, str]:
-    return f"{name[0]}, {part}", f"{name[1]}, {part}"
+    return f"{name[0]}, {part}", f"{name[1]}{_BETWEEN}{part}"
 
 
 def _join(parts: list[tuple[str, str]]) -> tuple[str, str]:
@@ -226,7 +228,7 @@ def _join(parts: list[tuple[str, str]]) -> tuple[str, str]:
 
 def _bracket(name: tuple[str, str]) -> str:
     """Write a short name within another one: ``BERT 128 (your text)``."""
-    first, _, rest = name[1].partition(", ")
+    first, _, rest = name[1].partition(_BETWEEN)
     return f"{first} ({rest})" if rest else first
 
 
