@@ -14,8 +14,8 @@ from typing import Any
 import click
 import psutil
 
-INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C has ended."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes of a command that Ctrl-C or SIGTERM has ended."""
 _LONGEST_END = 15.0
 """Seconds that a run may take to end by itself after Ctrl-C."""
 
@@ -42,7 +42,8 @@ class Interruptions:
             return
         self._process = os.getpid()
         handlers: dict[signal.Signals, Any] = {signal.SIGTERM: self._terminate}
-        if click.get_current_context(silent=True) is not None:
+        is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # a job in the background of a shell
+        if click.get_current_context(silent=True) is not None and not is_ignored:
             handlers[signal.SIGINT] = self._interrupt
         for number, handler in handlers.items():
             self._before[number] = signal.signal(number, handler)
@@ -62,19 +63,18 @@ class Interruptions:
             return
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends at once
         self._before.pop(signal.SIGINT, None)
+        _exit_after(_LONGEST_END, INTERRUPTED)
         _kill_workers()
         self._say()
         if any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()):
-            _exit()  # threads cannot be stopped, and Kedro would wait for all of their nodes
-        watchdog = threading.Timer(_LONGEST_END, _exit)
-        watchdog.daemon = True
-        watchdog.start()
+            _exit(INTERRUPTED)  # threads cannot be stopped, and Kedro would wait for all of their nodes
         raise KeyboardInterrupt
 
     def _terminate(self, number: int, frame: Any) -> None:
         """Clear the terminal, and end as the signal would have."""
         before = self._before.get(signal.SIGTERM, signal.SIG_DFL)
         if os.getpid() == self._process:
+            _exit_after(_LONGEST_END, TERMINATED)
             self._say()
         if callable(before):
             before(number, frame)
@@ -89,9 +89,16 @@ def _kill_workers() -> None:
             worker.kill()
 
 
-def _exit() -> None:
+def _exit_after(seconds: float, code: int) -> None:
+    """End this process if it has not ended by itself."""
+    watchdog = threading.Timer(seconds, _exit, [code])
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def _exit(code: int) -> None:
     """End this process without waiting for its threads, after what is to be done at its end."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(code)

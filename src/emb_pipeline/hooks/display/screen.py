@@ -47,7 +47,8 @@ def find_mode() -> str:
     if wanted != "auto":
         return wanted
     console = rich.get_console()
-    is_terminal = sys.stdout.isatty() and not (console.is_dumb_terminal or console.is_jupyter or os.environ.get("CI"))
+    is_watched = os.environ.get("CI", "").casefold() in ("", "0", "false")
+    is_terminal = sys.stdout.isatty() and is_watched and not (console.is_dumb_terminal or console.is_jupyter)
     return LIVE if is_terminal and console.width >= _LEAST_WIDTH and console.height >= _LEAST_HEIGHT else PLAIN
 
 

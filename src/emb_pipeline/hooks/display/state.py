@@ -105,7 +105,7 @@ class RunState:
     def _on_stop(self, event: Mapping[str, Any]) -> None:
         self.end = event["status"]
         for step in self.running:
-            step.status = FAILED if self.end != DONE else DONE
+            step.status = {DONE: DONE, FAILED: FAILED}.get(self.end, WAITING)
 
     @property
     def stages(self) -> list[str]:
