@@ -143,7 +143,7 @@ def find_words(text: str) -> Iterator[str]:
 
 def find_pages() -> list[Path]:
     """Find the pages that people read."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "conf").rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "conf").rglob("*.md"))]
 
 
 def measure() -> None:
