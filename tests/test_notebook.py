@@ -57,7 +57,7 @@ def test_a_first_comparison_needs_no_project(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_is_explored_one_task_and_one_factor_at_a_time(tables_of_a_run: Path) -> None:
     notebook = run_notebook(tables_of_a_run / "02_explore_a_run.ipynb")
-    board, _, pairs, corpus = list_outputs(notebook, "text/plain")
+    board, pairs, corpus = list_outputs(notebook, "text/html")
     assert "task.tfidf" in board and "control." not in board and "p_adjusted" in pairs
     assert "domain." in corpus and "generic." in corpus and len(list_outputs(notebook, "image/png")) == 1
 
@@ -65,4 +65,5 @@ def test_a_run_is_explored_one_task_and_one_factor_at_a_time(tables_of_a_run: Pa
 @pytest.mark.slow
 def test_vectors_have_neighbors_and_a_map(tables_of_a_run: Path) -> None:
     notebook = run_notebook(tables_of_a_run / "03_vectors_and_neighbors.ipynb")
-    assert "word" in list_outputs(notebook, "text/plain")[0] and len(list_outputs(notebook, "image/png")) == 1
+    (near,) = list_outputs(notebook, "text/html")
+    assert "rank" in near and len(list_outputs(notebook, "image/png")) == 1

@@ -1,7 +1,7 @@
 """Take the pictures of the README, and the lines of output that it shows, from a run of the default use case.
 
     make run && make pictures
-    python .ci/pictures/take.py [--project FOLDER] [--only report kedro-viz mlflow figures output]
+    python .ci/pictures/take.py [--project FOLDER] [--only report kedro-viz mlflow figures output display]
 
 Kedro-Viz and MLflow run on 127.0.0.1 while they are pictured; MLflow reads a copy of the store. A browser must be installed
 (chromium); none is downloaded. A picture of more than 300 KB is refused.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -29,12 +30,16 @@ import figures
 from output import write_output
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from emb_pipeline.hooks.display.picture import draw_svg
+
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 USE_CASE = "base"
 TASK = "docs_retrieval"
 """The task whose runs are pictured in MLflow."""
 LARGEST = 300_000
+_FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)
+"""Of rich's pictures: a font that would be fetched when the picture is seen."""
 PATIENCE_MS = 180_000
 _HIDDEN = "[class*=feature-hints], [class*=update-reminder], .pipeline-minimap-container { display: none !important }"
 """Hints of Kedro-Viz that lie over the graph."""
@@ -148,7 +153,18 @@ PAGES: dict[str, Callable[[Browser, Path], None]] = {
 }
 
 
-PARTS = [*PAGES, "figures", "output"]
+PARTS = [*PAGES, "figures", "output", "display"]
+
+
+def draw_display(project: Path) -> None:
+    """Draw the live display of the last run, from the events next to its log."""
+    events = max((project / "logs" / USE_CASE).glob("*.jsonl"), default=None, key=lambda path: path.stat().st_mtime)
+    if events is None:
+        sys.exit(f"no run has left its events in {project / 'logs' / USE_CASE}: run the use case again")
+    picture = draw_svg(events, share=0.7, width=100, height=30)
+    place = PICTURES / "display.svg"
+    place.write_text(_FONT.sub("", picture), encoding="utf-8")
+    _check_size(place)
 
 
 def main() -> None:
@@ -174,6 +190,8 @@ def main() -> None:
         for picture in pages:
             picture(browser, chosen.project)
         browser.close()
+    if "display" in chosen.only:
+        draw_display(chosen.project)
 
 
 if __name__ == "__main__":
