@@ -171,3 +171,4 @@ def test_drawing_takes_little_and_a_finished_run_is_drawn_again_from_its_file(tm
     assert (time.thread_time() - began) / 10 < 0.5
     svg = draw_svg(path, 0.8, 100, 30)
     assert svg.startswith("<svg") and "kedro&#160;run" in svg and "■" in svg
+    assert "url(" not in svg.replace("url(#", "")  # nothing is fetched

@@ -43,14 +43,14 @@ def test_a_run_is_shown_live_and_its_log_is_whole(runner: str, project: Path) ->
     terminal.wait()
     assert terminal.exit_code == 0, terminal.text[-3000:]
     shown, log = terminal.text, find_log(project)
-    assert "tiny: 18 nodes to run, about " in shown and f"log: {log.relative_to(project)}" in shown
-    assert "tiny  " in shown and " of 18 nodes  ━" in shown and "▶ " in shown
-    assert re.search(r"\n18 of 18 nodes in \d+:\d\d\n", shown)
+    assert "tiny: 20 nodes to run, about " in shown and f"log: {log.relative_to(project)}" in shown
+    assert "tiny  " in shown and " of 20 nodes  ━" in shown and "▶ " in shown
+    assert re.search(r"\n20 of 20 nodes in \d+:\d\d\n", shown)
     assert "Completed node" not in shown
     planned = {name for event in read_events(project) if event["event"] == "begin" for name, *_ in event["nodes"]}
     text = log.read_text()
-    assert len(planned) == 18 and list_completed(text) == planned
-    assert "Completed 18 out of 18 tasks" in text and "the run took " in text
+    assert len(planned) == 20 and list_completed(text) == planned
+    assert "Completed 20 out of 20 tasks" in text and "the run took " in text
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ - \d+ - ", line) for line in text.splitlines())
 
 

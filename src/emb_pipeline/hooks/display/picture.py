@@ -6,6 +6,7 @@ EVENTS is the file next to the run's log (``logs/<use case>/<run>.jsonl``).
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import click
@@ -16,6 +17,10 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.hooks.display.draw import draw_run
 from emb_pipeline.hooks.display.events import EventReader
 from emb_pipeline.hooks.display.state import RunState
+
+_FONT = re.compile(r"\s*@font-face \{.*?\n\s*\}", re.DOTALL)
+"""Rich names a font on the network; who looks at the picture has one."""
+_FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def replay(events: Path, share: float = 1.0) -> RunState:
@@ -46,7 +51,8 @@ def draw_svg(events: Path, share: float, width: int, height: int, title: str = "
     )
     state = replay(events, share)
     console.print(draw_run(state, width, height))
-    return console.export_svg(title=title or f"kedro run, {state.use_case}", theme=MONOKAI)
+    svg = console.export_svg(title=title or f"kedro run, {state.use_case}", theme=MONOKAI)
+    return _FONT.sub("", svg).replace("Fira Code, monospace", _FONTS)
 
 
 @click.command()
