@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emb_pipeline.scaffold.candidates import Candidate, build_grid
-from emb_pipeline.scaffold.language import Language, describe_mixture
+from emb_pipeline.scaffold.language import Language
 from emb_pipeline.tasks.proposal import Proposal
 
 _WIDTH = 110
@@ -58,7 +58,9 @@ class NewUseCase:
     @property
     def foreign(self) -> list[Candidate]:
         """The embeddings that were trained on another language than that of the texts."""
-        return [each for each in self.candidates if self.language and each.language not in ("", self.language.name)]
+        if self.language is None or not self.language.is_clear:
+            return []
+        return [each for each in self.candidates if each.language not in ("", self.language.name)]
 
     def write_files(self) -> dict[str, str]:
         """Write the text of each file, by its name."""
@@ -89,15 +91,11 @@ class NewUseCase:
 
     def describe_language(self) -> list[str]:
         """Say what follows from the language of the texts."""
-        if self.language is None:
-            return []
-        notes = [describe_mixture(self.language)] if describe_mixture(self.language) else []
-        for each in self.foreign:
-            notes.append(
-                f"{each.name} was trained on {each.language}: expect little of it and of what is made from it; "
-                "a multilingual model suits these texts better (docs/choose-a-model.md)"
-            )
-        return notes
+        return [
+            f"{each.name} was trained on {each.language}: expect little of it and of what is made from it; "
+            "a multilingual model suits these texts better (docs/choose-a-model.md)"
+            for each in self.foreign
+        ]
 
     def _write_fast(self) -> str:
         return "\n".join(

@@ -17,9 +17,11 @@ from emb_pipeline.readers.files.named_files import NamedFile
 
 MOST_TEXTS = 200
 _MOST_LINES, _LONGEST_LINE = 4000, 2000
-_FEWEST_LETTERS = 60
+_FEWEST_LETTERS = 200
 """Letters from which a guess can be trusted: shorter texts are joined."""
-_SURE = 0.5
+_SURE = 0.6
+_LONG_WORD = 60
+"""Letters of a text without a blank that is no identifier: in a script without spaces."""
 _CODES = (
     "af=Afrikaans ar=Arabic bg=Bulgarian bn=Bengali ca=Catalan cs=Czech cy=Welsh da=Danish de=German "
     "el=Greek en=English es=Spanish et=Estonian fa=Persian fi=Finnish fr=French gu=Gujarati he=Hebrew "
@@ -50,8 +52,14 @@ class Language:
     share: float
     n_texts: int
 
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether most of the texts are in it: names and keywords are in none."""
+        return self.share > _SURE
+
     def __str__(self) -> str:
-        return f"{self.name} ({100 * self.share:.0f} % of {self.n_texts} texts)"
+        found = f"{self.name} ({100 * self.share:.0f} % of {self.n_texts} texts)"
+        return found if self.is_clear else f"not clear, or several; the most frequent guess is {found}"
 
 
 def find_language(texts: Iterable[str]) -> Language | None:
@@ -79,11 +87,6 @@ def find_language(texts: Iterable[str]) -> Language | None:
         return None
     name, n = found.most_common(1)[0]
     return Language(name, n / found.total(), found.total())
-
-
-def describe_mixture(language: Language) -> str:
-    """Say that the texts are in several languages; empty where most are in one."""
-    return "" if language.share > _SURE else "the texts are in several languages"
 
 
 def sample_texts(files: Sequence[Described], columns: Sequence[str], project: Path) -> list[str]:
@@ -148,7 +151,7 @@ def _parse(line: str) -> object:
 def _list_values(value: object) -> Iterator[str]:
     """List the texts that JSON holds: values with a blank."""
     if isinstance(value, str):
-        if " " in value.strip() or len(value) > _FEWEST_LETTERS:
+        if " " in value.strip() or len(value) > _LONG_WORD:
             yield value
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
