@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -13,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.reporting.names import Names, name_embeddings
 from emb_pipeline.reporting.theme import LOOKS
 from emb_pipeline.reporting.wording import name_metric
 
@@ -35,20 +34,22 @@ def draw_all(tables: Path, folder: Path) -> Iterator[Path]:
     """Draw each figure twice."""
     leaderboard = read_table(tables, "leaderboard")
     curves = read_table(tables, "learning_curves")
+    names = name_embeddings(leaderboard)
     for scheme in INKS:
         with plt.rc_context({**_STYLE, **_color(scheme)}):
-            yield _save(draw_best(leaderboard, scheme), folder / f"best-{scheme}.svg")
-            yield _save(draw_labels(curves, scheme), folder / f"labels-{scheme}.svg")
+            yield _save(draw_best(leaderboard, names, scheme), folder / f"best-{scheme}.svg")
+            yield _save(draw_labels(curves, names, scheme), folder / f"labels-{scheme}.svg")
 
 
-def draw_best(leaderboard: pd.DataFrame, scheme: str) -> plt.Figure:
-    """Draw the best embedding of each origin on each task, with its interval."""
-    rows = leaderboard[leaderboard["primary"] & leaderboard["value"].notna() & ~leaderboard["shuffled_labels"]]
+def draw_best(leaderboard: pd.DataFrame, names: Names, scheme: str) -> plt.Figure:
+    """Draw the best embedding of each origin on each task, with its interval; copies of another one are left out."""
+    is_own = leaderboard["base"].isna() & ~leaderboard["shuffled_labels"]
+    rows = leaderboard[leaderboard["primary"] & leaderboard["value"].notna() & is_own]
     best = rows.sort_values("value").groupby(["task", "origin"], as_index=False).last()
     tasks = list(dict.fromkeys(rows["task"]))
     figure, panels = plt.subplots(len(tasks), figsize=SIZE, layout="constrained", squeeze=False)
     for axes, task in zip(panels.flat, tasks, strict=True):
-        _draw_dots(axes, best[best["task"] == task].sort_values("value"), scheme)
+        _draw_dots(axes, best[best["task"] == task].sort_values("value"), names, scheme)
         axes.set_title(
             f"{task.replace('_', ' ')}, {name_metric(rows.loc[rows['task'] == task, 'metric'].iloc[0])}",
             loc="left",
@@ -57,19 +58,18 @@ def draw_best(leaderboard: pd.DataFrame, scheme: str) -> plt.Figure:
     return figure
 
 
-def _draw_dots(axes: Axes, rows: pd.DataFrame, scheme: str) -> None:
+def _draw_dots(axes: Axes, rows: pd.DataFrame, names: Names, scheme: str) -> None:
     for place, row in enumerate(rows.to_dict("records")):
         look = LOOKS[row["origin"]]
         color = look.color if scheme == "light" else look.dark_color
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=color, linewidth=2)
         axes.plot(row["value"], place, _MARKERS[look.symbol], color=color, markersize=5)
-    names = [_name(row) for row in rows.to_dict("records")]
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_yticks(range(len(rows)), [names[name].short for name in rows["embedding"]])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x", color=RULES[scheme], linewidth=0.6)
 
 
-def draw_labels(curves: pd.DataFrame, scheme: str) -> plt.Figure:
+def draw_labels(curves: pd.DataFrame, names: Names, scheme: str) -> plt.Figure:
     """Draw the score by the number of labels, for the highest embedding of each origin that has a curve."""
     task = curves["task"].iloc[0]
     rows = curves[(curves["task"] == task) & curves["value"].notna()]
@@ -83,7 +83,7 @@ def draw_labels(curves: pd.DataFrame, scheme: str) -> plt.Figure:
         axes.fill_between(line["n_labels"], line["ci_low"], line["ci_high"], color=color, alpha=0.18, linewidth=0)
         axes.plot(line["n_labels"], line["value"], marker=_MARKERS[look.symbol], color=color, markersize=4)
         axes.annotate(
-            f"{embedding}",
+            names[embedding].short,
             (line["n_labels"].iloc[-1], line["value"].iloc[-1]),
             xytext=(6, 0),
             textcoords="offset points",
@@ -97,10 +97,6 @@ def draw_labels(curves: pd.DataFrame, scheme: str) -> plt.Figure:
     axes.set_title(f"{str(task).replace('_', ' ')}, {name_metric(rows['metric'].iloc[0])}", loc="left", fontsize=9)
     axes.grid(color=RULES[scheme], linewidth=0.6)
     return figure
-
-
-def _name(row: dict[str, Any]) -> str:
-    return f"{METHODS[row['method']].label}{', tuned' if row['tuned'] else ''} ({row['origin']})"
 
 
 def read_table(tables: Path, name: str) -> pd.DataFrame:
