@@ -144,7 +144,7 @@ EFFECT = {
 def test_the_corpus_is_said_to_change_so_much_on_average_and_to_explain_so_much() -> None:
     change, explained = (each.text.striptags() for each in describe_factors(SHARES, pd.DataFrame([EFFECT]), 0.05))
     assert change == "Domain instead of generic text: +6.1 points [4.9, 7.3] on average over 6 embeddings."
-    assert "corpus 70.0 % [60.0 %, 80.0 %], a spread of 5.0 points; embedding 20.0" in explained
+    assert "Corpus: 70.0 % [60.0 %, 80.0 %], a spread of 5.0 points. Embedding: 20.0" in explained
 
 
 def test_an_effect_that_is_not_significant_is_said_to_be_none() -> None:
@@ -166,12 +166,12 @@ INTERACTION = {
 def test_an_interaction_is_said_from_the_side_where_the_corpus_changes_more() -> None:
     (_, interaction, _) = describe_factors(SHARES, pd.DataFrame([EFFECT, INTERACTION]), 0.05)
     assert interaction.text.striptags() == (
-        "What the corpus changes depends on what is trained on it: it is 3.1 points [1.0, 5.2] higher with glove than with "
+        "The effect of the corpus depends on what is trained on it. It is 3.1 points [1.0, 5.2] higher with glove than with "
         "word2vec (domain − generic, corpus × method at 100)."
     )
     (_, none, _) = describe_factors(SHARES, pd.DataFrame([EFFECT, {**INTERACTION, "p_adjusted": 0.3}]), 0.05)
     assert none.text.striptags().startswith(
-        "Whether what the corpus changes depends on method or dimension is inconclusive: of 1"
+        "No significant sign that the effect of the corpus depends on method or dimension (1 interaction)."
     )
 
 
@@ -183,9 +183,9 @@ def test_an_average_over_tasks_says_what_these_tasks_and_what_such_tasks_show() 
     }  # fmt: skip
     (found,) = describe_average_effects(pd.DataFrame([row]), 0.05)
     assert found.text.striptags() == (
-        "Domain instead of generic text, over all tasks: +2.0 points [1.0, 3.0] on average over 3 tasks, from −2.0 points "
-        "(mood) to +6.0 points (topic). It depends on the task: 90.0 % of the spread between tasks is more than chance "
-        "(I²). If these tasks are a sample of those to come, the average over such tasks is in [−8.0, 12.0]."
+        "Domain instead of generic text, over all tasks: +2.0 points [1.0, 3.0] on average over 3 tasks. It goes from −2.0 "
+        "points (mood) to +6.0 points (topic). It depends on the task: 90.0 % of the spread is more than chance "
+        "(I²). For other tasks of this sort, the average is in [−8.0, 12.0]."
     )
 
 
@@ -194,7 +194,7 @@ def test_tasks_without_any_difference_are_named() -> None:
     found = describe_any_difference(table, 0.05)
     assert found is not None and found.tone == "warning"
     assert found.text.striptags().startswith(
-        "On 1 of 2 tasks no difference between embeddings is significant, controls left out: mood (p = 0.300)"
+        "On 1 of 2 tasks no difference between embeddings is significant: mood (p = 0.300)"
     )
     found = describe_any_difference(table.assign(p_adjusted=0.002), 0.05)
     assert found is not None and found.text.striptags().startswith("Embeddings differ on each of the 2 tasks")
@@ -204,8 +204,8 @@ def test_tasks_without_any_difference_are_named() -> None:
 def test_the_page_says_how_much_of_the_luck_is_that_of_the_labels() -> None:
     table = pd.DataFrame({"task": ["topic", "mood", "search"], "labels": "all", "label_share": [0.434, 0.0, 0.0]})
     found = describe_label_luck(table, {"topic", "mood"})
-    assert found is not None and "that is 43 % on topic of the variance" in found.text.striptags()
-    assert "On mood intervals and tests speak of other test items, not of other labels" in found.text.striptags()
+    assert found is not None and "That is 43 % on topic of the variance" in found.text.striptags()
+    assert "On mood intervals and tests hold for other test items, not for other training labels" in found.text.striptags()
     assert describe_label_luck(table, set()) is None
 
 
@@ -233,8 +233,7 @@ def test_it_is_said_which_differences_the_test_items_can_show() -> None:
     )  # fmt: skip
     made = describe_power(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
     assert made is not None and made.text.striptags() == (
-        "With 300 test items, the tests of this page find a true difference of 5.2 points to the highest in four of five "
-        "cases."
+        "With 300 test items, the tests find a true difference of 5.2 points to the highest in four of five cases."
     )
     without = result("topic", board, compared.drop(columns="detectable"), pd.DataFrame(), pd.DataFrame())
     assert describe_power(without) is None

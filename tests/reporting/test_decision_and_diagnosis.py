@@ -12,7 +12,7 @@ from emb_pipeline.reporting.console import write_decision
 from emb_pipeline.reporting.gathered_tables import pair_comparable
 from emb_pipeline.reporting.sections.background.diagnosis import show_diagnosis
 from emb_pipeline.reporting.sections.summary.deploy import describe_decision
-from emb_pipeline.reporting.tables import COLUMNS, empty_table
+from emb_pipeline.reporting.tables import COLUMNS, ReportTables, empty_table
 from tests.reporting.conftest import add_facts, leaderboard
 
 NONE = pd.DataFrame(
@@ -73,15 +73,15 @@ def _sentences(rows: list[dict[str, object]], relaxations: pd.DataFrame = NONE) 
 def test_what_to_deploy_is_said_with_what_it_loses_and_what_it_saves() -> None:
     (sentence,) = _sentences([BEST, SMALL])
     assert sentence == (
-        "Deploy task.tfidf, 79.7 %: 0.3 points below the best, pretrained.large_768, and not more than 0.8 points with "
-        "95 % confidence, at 204 B for a vector instead of 3.07 kB."
+        "Deploy task.tfidf, 79.7 %: 0.3 points below the best, pretrained.large_768. With 95 % confidence it is not more "
+        "than 0.8 points below. A vector takes 204 B instead of 3.07 kB."
     )
 
 
 def test_the_best_itself_is_deployed_where_nothing_else_is_good_enough() -> None:
     (sentence,) = _sentences([{**BEST, "chosen": True, "bound": 0.02}, {**SMALL, "chosen": False, "non_inferior": False}])
     assert sentence == (
-        "Deploy pretrained.large_768, 80.0 %: the best; every other that fits may be worse by more than 1.0 points."
+        "Deploy pretrained.large_768, 80.0 %: the best. Only this one is shown to be within 1.0 points of the best."
     )
 
 
@@ -91,8 +91,8 @@ def test_what_is_best_measured_but_not_shown_is_said_so_with_the_units_that_woul
     small = {**SMALL, "chosen": False, "non_inferior": False, "standing": "not shown"}
     (sentence,) = _sentences([{**BEST, **measured, **value}, small])
     assert sentence == (
-        "Deploy pretrained.large_768, 80.0 %: measured as the best, but not shown to be within 1.0 points of every other; "
-        "about 3,800 more units would show it (80 % power). Corrected for having been chosen among 35: 78.2 % [75.1, 81.2]."
+        "Deploy pretrained.large_768, 80.0 %: the best as measured. Another may be better by more than 1.0 points. "
+        "About 3,800 more units would show it (80 % power). Corrected for having been chosen among 35: 78.2 % [75.1, 81.2]."
     )
 
 
@@ -125,7 +125,7 @@ def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best
         _candidate("pretrained.poor", 0.5, **SLOW),
     ]
     choice, *excluded = _sentences(rows)
-    assert "0.3 points below the best that fits the budgets, pretrained.large_768," in choice
+    assert "0.3 points below the best that fits the budgets, pretrained.large_768." in choice
     assert excluded == [
         "pretrained.minilm scores 4.7 points more but exceeds the budget for time of a request (95 %) (82.0 ms).",
         "pretrained.unmeasured scores 1.3 points more but its time of a request (95 %) is unknown, and a budget limits it.",
@@ -136,13 +136,13 @@ def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best
     assert _sentences([rows[0], alone])[0] == "Deploy task.tfidf, 79.7 %: the only candidate that fits the budgets."
     best = {**BEST, "chosen": True, "bound": 0.02}
     (sentence, _) = _sentences([rows[0], best, {**SMALL, "chosen": False, "non_inferior": False}])
-    assert sentence.startswith("Deploy pretrained.large_768, 80.0 %: the best that fits the budgets; every other that fits")
+    assert sentence.startswith("Deploy pretrained.large_768, 80.0 %: the best that fits the budgets. Only this one is shown")
 
 
 def test_the_terminal_says_the_same() -> None:
     console = Console(width=400, file=io.StringIO(), color_system=None)
     rows = pd.DataFrame([_candidate("pretrained.<b>minilm</b>", 0.844, **SLOW), BEST, SMALL])
-    console.print(write_decision(rows, NONE))
+    console.print(write_decision(ReportTables(decision=rows)))
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "pretrained.<b>minilm</b> scores 4.7 points more but exceeds the budget" in said
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
+from markupsafe import Markup
+from rich.console import Console
 
+from emb_pipeline.reporting.console import write_decision
 from emb_pipeline.reporting.markdown import main, newest, write_answer, write_effects, write_leaderboard
-from emb_pipeline.reporting.tables import empty_table
+from emb_pipeline.reporting.report import render_report
+from emb_pipeline.reporting.section import Report
+from emb_pipeline.reporting.sections.summary.deploy import describe_decision
+from emb_pipeline.reporting.sections.summary.recommendation import recommend_all
+from emb_pipeline.reporting.tables import ReportTables
 from tests.reporting.conftest import SEARCH, Tables, leaderboard
+from tests.reporting.tiny import of_frame, tiny_report
 
 
 def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
@@ -23,10 +32,32 @@ def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
 
 
 def test_the_answer_has_what_to_deploy_and_the_highest_scores(tables: Tables) -> None:
-    answer = write_answer(tables["leaderboard"], empty_table("decision"), empty_table("relaxations"), n_rows=2)
+    answer = write_answer(ReportTables(leaderboard=of_frame("leaderboard", tables["leaderboard"])), n_rows=2)
     topic, search = answer.split("## search")
-    assert topic.startswith("## topic") and "| embedding | accuracy % |" in topic and "task.tfidf" in topic
-    assert topic.count("| `") == 2 and "more" in topic and "nDCG@10" in search
+    assert topic.startswith("## topic\n\nTF-IDF, fitted on the task's own data (`task.tfidf`) scores highest.")
+    assert "| embedding | accuracy % |" in topic and topic.count("\n| Word2Vec") == 1 == topic.count(
+        "\n| TF-IDF (`task.tfidf`) |"
+    )
+    assert "more" in topic and "nDCG@10" in search
+
+
+def test_the_answer_in_markdown_and_on_the_terminal_holds_every_sentence_of_the_page() -> None:
+    report = tiny_report()
+    markdown, terminal = write_answer(report.tables), io.StringIO()
+    Console(width=900, file=terminal, color_system=None).print(write_decision(report.tables))
+    page = Markup(render_report(report.tables, report.run)).striptags()
+    for task, found in [*recommend_all(report), ("", None)]:
+        sentences = [found.headline, *(text for _, text in found.lines())] if found else []
+        sentences += [each.text for name, said in describe_decision(*decided(report)) if name == task for each in said]
+        for sentence in sentences:
+            assert report.names.write_markdown(sentence) in markdown
+            assert " ".join(report.names.write_html(sentence).striptags().split()) in page
+        if found:
+            assert report.names.write_text(found.headline) in terminal.getvalue()
+
+
+def decided(report: Report) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    return report.tables.decision, report.tables.relaxations, report.tables.joint_choice
 
 
 def test_seeds_are_one_row() -> None:

@@ -130,6 +130,12 @@ def test_a_name_says_what_an_embedding_is(key: str, given: Mapping[str, object],
     )
 
 
+def test_an_embedding_that_was_made_from_one_without_a_row_has_a_name_from_what_is_known() -> None:
+    made = {"base": "domain.weighted", "bases": "domain.weighted", "derivation": "fine_tuning", "method": "learned_sparse"}
+    names = name_embeddings(facts(weighted_tuned_topic=made), pd.DataFrame({"task": ["topic"]}))
+    assert names["domain.weighted_tuned_topic"].short == "weighted · your text · tuned on topic"
+
+
 def test_two_embeddings_never_have_the_same_name() -> None:
     made = {**MADE, "method": "reduced", "dim": 32, "derivation": "reduction"}
     twins = facts(word2vec_100=WORD2VEC, first_half=made, other_half=made, BM_25={"origin": "a"}, BM__25={"origin": "a"})
@@ -145,10 +151,11 @@ def test_each_medium_writes_a_name_in_its_own_way_and_escapes_it() -> None:
     )
     assert names.write_markdown(sentence) == (
         "Word2Vec 100 · your text (`domain.word2vec_100`) > "
-        "<b>, Sentence Transformer, trained elsewhere (`pretrained.<b>`) > `domain.<i>`"
+        "&lt;b&gt;, Sentence Transformer, trained elsewhere (`pretrained.<b>`) > `domain.<i>`"
     )
     assert (
-        names.write_text(sentence) == "Word2Vec 100 · your text > <b>, Sentence Transformer, trained elsewhere > domain.<i>"
+        names.write_text(sentence)
+        == "Word2Vec 100 · your text > <b>, Sentence Transformer, trained elsewhere (pretrained.<b>) > domain.<i>"
     )
     assert names.write_html(sentence) == (
         '<span class="name" title="Word2Vec, 100 dimensions, trained on your text · domain.word2vec_100">'

@@ -190,7 +190,7 @@ def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(page: P
 @pytest.mark.slow
 def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
     plots = [each for each in page.all("div") if each.get("class") == "plot"]
-    assert len(plots) == 2 + 1 + 2 + 1 + 4  # leaderboards, origins, methods, dimensions, costs
+    assert len(plots) == 2 + 2 + 1 + 2 + 1 + 4  # answers, leaderboards, origins, methods, dimensions, costs
     for plot in plots:
         assert plot["role"] == "img" and plot["aria-label"]
         assert json.loads(page.figures[f"{plot['id']}-data"])["data"]
@@ -207,7 +207,7 @@ def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_pan
     both = word_map("domain.w_8", "generic.w_8").iloc[:-1]
     page = Page(report_page(**tables, **diagnosis, word_map=both))
     assert "8 words, placed by t-SNE" in page.text and "far means little" in page.text
-    assert "40.0 % and 40.0 % of a word’s ten nearest" in page.text
+    assert "Of a word’s ten nearest, 40.0 % and 40.0 % are" in page.text
     assert (
         "The second panel is turned and mirrored onto the first by the words in common (7), and not stretched." in page.text
     )
@@ -312,7 +312,7 @@ def test_a_password_in_the_tracking_address_is_not_shown(tables: Tables) -> None
 @pytest.mark.slow
 def test_flagged_audit_lines_stand_out_and_clean_ones_are_named_together(page: Page) -> None:
     assert len([each for each in page.all("tr") if each.get("class") == "serious"]) == 1
-    assert "Nothing found by: near duplicates, overlap with domain." in page.text
+    assert "Checks that found nothing near duplicates overlap with domain" in page.text
     assert "class.heart" not in page.text
 
 

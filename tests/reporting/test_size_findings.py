@@ -42,8 +42,8 @@ def sentence(*rows: dict[str, object]) -> str:
 
 def test_a_size_that_is_enough_is_said_with_what_it_loses() -> None:
     assert sentence(SMALL, {**MIDDLE, "chosen": True, "standing": "shown"}, LARGE) == (
-        "Of domain.word2vec, domain.word2vec_100 (400 B) is enough: 0.3 points below the best, domain.word2vec_300, and not "
-        "more than 0.7 points with 95 % confidence."
+        "Of domain.word2vec, domain.word2vec_100 (400 B) is enough. It is 0.3 points below the best, domain.word2vec_300, "
+        "and at most 0.7 points with 95 % confidence."
     )
 
 

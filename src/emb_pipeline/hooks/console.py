@@ -8,6 +8,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import find_active_environment, find_tracking_uri, load_active_parameters, resolve_in_project
+from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.redaction import redact
 
 
@@ -30,8 +31,7 @@ class Console:
         if "failures" in made:
             terminal.print(write_failures(catalog.load("failures").to_pandas()))
         if "decision" in made:
-            tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations", "report.joint_choice"))
-            terminal.print(write_decision(*tables))
+            terminal.print(write_decision(load_answer_tables(catalog)))
         if "leaderboard" not in made:
             return
         parameters = load_active_parameters()

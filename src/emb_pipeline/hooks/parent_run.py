@@ -15,6 +15,7 @@ import psutil
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import find_tracking_uri, load_active_parameters, project_path
+from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
 
@@ -99,11 +100,10 @@ def _gather_answer(catalog: Any) -> tuple[dict[str, str], dict[str, float], Path
 
     folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
     board = catalog.load("leaderboard").to_pandas()
-    decided = [catalog.load(name).to_pandas() for name in _ANSWER[1:]]
     able = board[board["origin"] != CONTROL]
     best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
     counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
-    texts = {"answer.md": write_answer(board, *decided), "leaderboard.csv": board.to_csv(index=False)}
+    texts = {"answer.md": write_answer(load_answer_tables(catalog)), "leaderboard.csv": board.to_csv(index=False)}
     return texts, {**best, **counts}, folder / "latest" / "report.html"
 
 

@@ -10,9 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report
 from emb_pipeline.reporting.sections.summary.coverage import describe_coverage, describe_cut_texts
 from emb_pipeline.reporting.sections.summary.deploy import describe_decision
 from emb_pipeline.reporting.sections.summary.failed import list_failures
+from emb_pipeline.reporting.sections.summary.recommendation import recommend_all
+from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.wording import name_metric, name_units, write_interval, write_seconds, write_value
 
 _LONGEST_NAME = 38
@@ -43,12 +47,18 @@ def draw_leaderboards(leaderboard: pd.DataFrame) -> Group:
     return Group(*parts)
 
 
-def write_decision(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:
+def write_decision(tables: ReportTables) -> Group:
     """Write what to deploy, in the report's sentences."""
+    report = Report(tables, Run(""))
+    answers = dict(recommend_all(report))
+    decided = dict(describe_decision(tables.decision, tables.relaxations, tables.joint_choice))
     lines = []
-    for task, found in describe_decision(decision, relaxations, joint_choice):
+    for task in [*answers, *(name for name in decided if name not in answers)]:
         lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
-        lines += [Text(Markup(each.text).striptags()) for each in found]
+        if task in answers:
+            lines.append(Text(report.names.write_text(answers[task].headline)))
+            lines += [Text(f"{label}: {report.names.write_text(text)}") for label, text in answers[task].lines()]
+        lines += [Text(report.names.write_text(each.text)) for each in decided.get(task, ())[task in answers :]]
     return Group(*lines)
 
 

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.names import Names, mark
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report
 from emb_pipeline.reporting.sections.summary.deploy import describe_decision
+from emb_pipeline.reporting.sections.summary.recommendation import recommend_all
+from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.wording import (
     is_percent,
     name_metric,
@@ -25,6 +29,9 @@ from emb_pipeline.reporting.wording import (
     write_interval,
     write_value,
 )
+
+OF_ANSWER = ("leaderboard", "decision", "relaxations", "joint_choice", "comparisons", "learning_curves")
+"""The tables that the answer is written from."""
 
 
 def write_leaderboard(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
@@ -98,38 +105,44 @@ def write_effects(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> s
     return "\n".join(lines)
 
 
-def write_answer(
-    leaderboard: pd.DataFrame,
-    decision: pd.DataFrame,
-    relaxations: pd.DataFrame,
-    joint_choice: pd.DataFrame | None = None,
-    *,
-    n_rows: int = 8,
-) -> str:
+def write_answer(tables: ReportTables, *, n_rows: int = 8) -> str:
     """Write the answer of a run: for each task what to deploy, and the highest scores; for a pull request, say.
 
     Parameters
     ----------
-    leaderboard, decision, relaxations, joint_choice : DataFrame
-        The report's tables.
+    tables : ReportTables
+        What was found; what is missing is not said.
     n_rows : int
         Embeddings to show of each task, at most.
     """
-    sentences = dict(describe_decision(decision, relaxations, joint_choice))
+    report = Report(tables, Run(""))
+    answers = dict(recommend_all(report))
+    decided = dict(describe_decision(tables.decision, tables.relaxations, tables.joint_choice))
     lines: list[str] = []
-    for task in [*pick.tasks_of(leaderboard), *(name for name in sentences if name not in set(leaderboard["task"]))]:
+    for task in [*answers, *(name for name in decided if name not in answers)]:
         lines += [f"## {task}", ""]
-        lines += [f"- {Markup(each.text).striptags()}" for each in sentences.get(task, ())]
-        if task in set(leaderboard["task"]):
-            lines += ["", *_write_highest(leaderboard, task, n_rows), ""]
+        if task in answers:
+            lines += [report.names.write_markdown(answers[task].headline), ""]
+            lines += [f"- **{label}**: {report.names.write_markdown(text)}" for label, text in answers[task].lines()]
+        lines += [f"- {report.names.write_markdown(each.text)}" for each in decided.get(task, ())]
+        if task in answers:
+            lines += ["", *_write_highest(tables.leaderboard, task, n_rows, report.names), ""]
     return "\n".join(lines).strip() + "\n"
 
 
-def _write_highest(leaderboard: pd.DataFrame, task: str, n_rows: int) -> list[str]:
+def _write_highest(leaderboard: pd.DataFrame, task: str, n_rows: int, names: Names) -> list[str]:
     rows = pick.average_seeds(pick.select_primary(leaderboard, task))
-    scores = [f"| {_name(row['embedding'])} | {_write_cell(row)} |" for row in rows.head(n_rows).to_dict("records")]
+    scores = [
+        f"| {_write_in_cell(names.write_markdown(mark(row['embedding'])))} | {_write_cell(row)} |"
+        for row in rows.head(n_rows).to_dict("records")
+    ]
     more = ["", f"and {len(rows) - n_rows} more"] if len(rows) > n_rows else []
     return [f"| embedding | {_scale(str(rows['metric'].iloc[0]))} |", "|---|---:|", *scores, *more]
+
+
+def _write_in_cell(text: str) -> str:
+    """Write text in a table: a vertical bar would start another cell."""
+    return text.replace("|", "\\|")
 
 
 def newest(folder: Path, name: str) -> pd.DataFrame:
@@ -141,6 +154,8 @@ def newest(folder: Path, name: str) -> pd.DataFrame:
         The use case has no such table yet.
     """
     versions = sorted(folder.glob(f"{name}.parquet/*/{name}.parquet"))
+    if (folder / f"{name}.parquet").is_file():
+        return pd.read_parquet(folder / f"{name}.parquet")
     if not versions:
         raise FileNotFoundError(f"{folder} holds no {name}: run the use case first")
     return pd.read_parquet(versions[-1])
@@ -164,8 +179,7 @@ def _write_cell(row: Mapping[Hashable, Any]) -> str:
 
 
 def _name(text: object) -> str:
-    """A name in a table: a vertical bar would start another cell."""
-    return write_code(text).replace("|", "\\|")
+    return _write_in_cell(write_code(text))
 
 
 def _scale(metric: str) -> str:
@@ -181,8 +195,8 @@ def main(arguments: Sequence[str]) -> str:
     parser.add_argument("--effects", metavar="FACTOR", help="matched pairs of this factor in place of the leaderboard")
     asked = parser.parse_args(arguments)
     if asked.answer:
-        tables = (newest(asked.folder, name) for name in ("leaderboard", "decision", "relaxations"))
-        return write_answer(*tables)
+        made = [name for name in OF_ANSWER if name == "leaderboard" or (asked.folder / f"{name}.parquet").exists()]
+        return write_answer(ReportTables(**{name: newest(asked.folder, name) for name in made}))
     if asked.effects is None:
         return write_leaderboard(newest(asked.folder, "leaderboard"), asked.tasks)
     effects = newest(asked.folder, "effects")

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pandas as pd
@@ -78,14 +78,19 @@ class Names(dict[str, Name]):
         """Write a marked sentence in Markdown: the readable name, and the technical one in code behind."""
 
         def write(name: Name, form: str) -> str:
-            shown, technical = getattr(name, form), write_code(name.technical)
-            return technical if shown == name.technical else f"{shown} ({technical})"
+            shown, technical = str(getattr(name, form)), write_code(name.technical)
+            return technical if shown == name.technical else f"{escape(shown, quote=False)} ({technical})"
 
         return _strip_tags(text, self, write)
 
     def write_text(self, text: str) -> str:
-        """Write a marked sentence for the terminal."""
-        return _strip_tags(text, self, lambda name, form: str(getattr(name, form)))
+        """Write a marked sentence for the terminal; a name in full has the technical one behind it, for commands."""
+
+        def write(name: Name, form: str) -> str:
+            is_short = form == SHORT or name.readable == name.technical
+            return str(getattr(name, form)) if is_short else f"{name.readable} ({name.technical})"
+
+        return _strip_tags(text, self, write)
 
 
 def mark(technical: object, form: str = SHORT) -> Markup:
@@ -171,7 +176,7 @@ class _Writer:
         known = line is not None and (key in own or bool(row.get("shuffled_labels")))
         label = line.label if line is not None and known else _write_words(key)
         has_size = bool(size) and size not in label.split()
-        long, brief = _name_origin(str(row.get("origin", technical.partition(".")[0])))
+        long, brief = _name_origin(str(row.get("origin") or technical.partition(".")[0]))
         mixed = "shuffled labels" if row.get("shuffled_labels") else ""
         kind = "" if known or line is None or line.label.lower() == label.lower() else line.label
         readable = [label, f"{size} dimensions" if has_size else "", mixed, kind, long]

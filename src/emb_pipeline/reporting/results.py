@@ -75,6 +75,11 @@ class Result:
         n = self.rows["n"].dropna()
         return f"{write_count(None if n.empty else float(n.iloc[0]))} {name_units(self.kind)}"
 
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of embeddings that were tested together on this task."""
+        return len(self.known) // 2
+
     def differ_significantly(self, first: _Row, second: _Row) -> bool | None:
         """Say whether two rows differ significantly; None where that was not tested."""
         return pick.differ_significantly(first, second, self.known)

@@ -15,6 +15,7 @@ LATENCIES = tuple(metric.name for metric in _OF_REQUESTS)
 
 NOTHING = "–"
 _MINUS, NARROW_SPACE = "\u2212", "\u202f"
+_SHOWN_AS_ZERO = 5e-4
 _TICKS = re.compile("`+")
 
 
@@ -64,6 +65,20 @@ def write_difference(difference: float, metric: str) -> str:
     text = _write_scaled(difference, metric)
     sign = "" if text.startswith(_MINUS) or float(text) == 0 else "+"
     return f"{sign}{text}{points(metric)}"
+
+
+def write_evidence(
+    difference: float, interval: tuple[float, float], metric: str, *, p: float, is_significant: bool, n_pairs: int
+) -> str:
+    """Write a difference with its interval, and why it is not significant where the interval leaves out zero.
+
+    ``2.3 points [0.7, 3.8], adjusted p = 0.500 over 595 pairs``.
+    """
+    text = f"{_write_scaled(difference, metric)}{points(metric)} {write_interval(*interval, metric)}"
+    leaves_out_zero = interval[0] > _SHOWN_AS_ZERO or interval[1] < -_SHOWN_AS_ZERO
+    if is_significant or not leaves_out_zero:
+        return text
+    return f"{text}, adjusted {write_p(p)} over {n_pairs:,} pairs"
 
 
 def write_distance(difference: float, metric: str) -> str:

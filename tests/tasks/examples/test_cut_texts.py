@@ -96,8 +96,8 @@ def test_a_cut_is_said_once_for_all_that_share_it() -> None:
     found = describe_cut_texts(rows)
     assert found is not None
     assert found.text.striptags().replace("\u202f", " ") == (
-        "Not every text is read to its end: pretrained.minilm_cut_64 reads 64 sub-words of a text, and 94.0 % are longer; "
-        "pretrained.minilm reads 256 sub-words of a text, and 43.0 % are longer."
+        "Not every text is read to its end. pretrained.minilm_cut_64 reads 64 sub-words of a text; 94.0 % are longer. "
+        "pretrained.minilm reads 256 sub-words of a text; 43.0 % are longer."
     )
     assert describe_cut_texts(rows[3:]) is None
     assert describe_cut_texts(rows.drop(columns="cut_share")) is None
@@ -108,7 +108,7 @@ def test_a_service_whose_vectors_change_is_named() -> None:
     found = describe_drifting_services(rows)
     assert found is not None and found.tone == "warning"
     assert found.text.striptags() == (
-        "The service behind pretrained.b (cosine distance 0.02) gave other vectors when the same texts were encoded again: "
-        "its scores can change."
+        "Encoded again, the same texts got other vectors from pretrained.b (cosine distance 0.02). "
+        "Scores of such a service can change."
     )
     assert describe_drifting_services(rows[::2]) is None

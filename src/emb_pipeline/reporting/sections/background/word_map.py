@@ -34,10 +34,10 @@ def show_word_map(report: Report) -> Chart | None:
         report.figure("word_map", lambda: plot_word_map(word_map)),
         "word-map",
         f"Words of {' and '.join(words.index)} in two dimensions. The table of nearest words holds what the lines show.",
-        f"{max(map(len, words)):,} words, placed by t-SNE, which keeps together what is near in the embedding as far as it "
-        f"can: {' and '.join(map(wording.write_share, kept))} of a word’s ten nearest are among its ten nearest here, too. "
+        f"{max(map(len, words)):,} words, placed by t-SNE, which keeps near words together as far as it can. "
+        f"Of a word’s ten nearest, {' and '.join(map(wording.write_share, kept))} are among its ten nearest here, too. "
         "Near means alike, mostly; far means little, and so do the size of a group and the width of a gap. Lines lead from "
-        "your words to those nearest to them by cosine: a long one is a neighbour that two dimensions could not keep near. "
+        "your words to those nearest to them by cosine. A long one is a neighbour that two dimensions could not keep near. "
         f"{_describe_turning(words)}All points with their neighbours are in word_map.parquet, for other tools.",
     )
 

@@ -66,8 +66,8 @@ def describe_agreement(row: Mapping[Hashable, Any], pairs: pd.DataFrame) -> list
         Its pairs of embeddings, of ``AGREEMENT_PAIRS``.
     """
     order = Markup(
-        "{} and {} put {} embeddings in orders with Kendall’s τ = {} (interval {} to {}). Of {}, {} are significantly "
-        "different on both tasks, and {} of these in the same direction."
+        "{} and {} put {} embeddings in orders with Kendall’s τ = {} (interval {} to {}). Of {}, {} differ significantly "
+        "on both tasks, and {} of these in the same direction."
     ).format(
         code(row["made"]),
         code(row["real"]),

@@ -120,11 +120,11 @@ def describe_average_effects(across: pd.DataFrame, level: float) -> list[Finding
 def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
     note = "" if pick.find_direction(row, level) else ", which is not significant"
     sentence = Markup(
-        "<strong>{} instead of {} text, over all tasks: {} {}</strong> on average over {}{}, from {} ({}) to {} ({}). {} "
-        "If these tasks are a sample of those to come, the average over such tasks is in {}."
+        "<strong>{} instead of {} text, over all tasks: {} {}</strong> on average over {}{}. "
+        "It goes from {} ({}) to {} ({}). {} For other tasks of this sort, the average is in {}."
     )
     depends = (
-        f"It depends on the task: {write_share(row['i_squared'])} of the spread between tasks is more than chance (I²)."
+        f"It depends on the task: {write_share(row['i_squared'])} of the spread is more than chance (I²)."
         if row["heterogeneity_p"] <= level
         else "Whether it depends on the task is inconclusive."
     )
@@ -154,12 +154,12 @@ def _describe_interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
     largest = rows.sort_values("difference", key=lambda differences: -differences.abs())
     significant = [row for row in largest.to_dict("records") if pick.find_direction(row, level)]
     if significant:
-        rest = "" if len(significant) <= _NAMED else f"; and {len(significant) - _NAMED} more"
-        found = "; ".join(_write_interaction(row) for row in significant[:_NAMED])
-        return [Finding(Markup("What the corpus changes depends on what is trained on it: it is {}{}.").format(found, rest))]
+        rest = "" if len(significant) <= _NAMED else f" {len(significant) - _NAMED} more differ, too."
+        found = " ".join(f"It is {_write_interaction(row)}." for row in significant[:_NAMED])
+        return [Finding(Markup("The effect of the corpus depends on what is trained on it. {}{}").format(found, rest))]
     sentence = Markup(
-        "Whether what the corpus changes depends on method or dimension is inconclusive: "
-        "of {}, the largest, {}, may be chance."
+        "No significant sign that the effect of the corpus depends on method or dimension ({}). "
+        "The largest may be chance: {}."
     )
     return [Finding(sentence.format(pluralize(len(rows), "interaction"), _write_interaction(largest.iloc[0].to_dict())))]
 
@@ -189,11 +189,11 @@ def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
 
 def _describe_shares(shares: pd.DataFrame) -> Finding:
     parts = [
-        f"{row['term']} {write_share(row['share'])}{_write_share_interval(row)}, "
-        f"a spread of {write_distance(row['spread'], row['metric'])}"
+        f"{str(row['term'])[:1].upper()}{str(row['term'])[1:]}: {write_share(row['share'])}{_write_share_interval(row)}, "
+        f"a spread of {write_distance(row['spread'], row['metric'])}."
         for row in shares.to_dict("records")
     ]
-    return Finding(Markup("What the differences between the trained embeddings are due to: {}.").format("; ".join(parts)))
+    return Finding(Markup("Shares of the differences between trained embeddings. {}").format(" ".join(parts)))
 
 
 def _write_share_interval(row: Mapping[Hashable, Any]) -> str:

@@ -131,13 +131,13 @@ def _describe_words(row: Mapping[Hashable, Any], searches: pd.DataFrame) -> Find
 
 def _describe_exact(exact: pd.DataFrame) -> Finding:
     parts = [
-        Markup("{} {} ({} for a passage)").format(
+        Markup("{}: {} ({} for a passage).").format(
             embedding(row["embedding"]), write_milliseconds(row["latency_ms_p50"]), write_size(row["bytes_per_item"])
         )
         for row in exact.sort_values("latency_ms_p50").to_dict("records")
     ]
-    sentence = Markup("One query against all {} passages, as a matrix product without a vector store, median: {}.")
-    return Finding(sentence.format(write_count(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
+    sentence = Markup("One query against all {} passages takes this long without a vector store (median). {}")
+    return Finding(sentence.format(write_count(exact["items"].iloc[0]), Markup(" ").join(parts)), "lead")
 
 
 def _recommend_setting(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
@@ -149,7 +149,8 @@ def _recommend_setting(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
         return [Finding(Markup("{} finds enough of what an exact search finds.").format(which), "warning")]
     row = chosen.iloc[0].to_dict()
     sentence = Markup(
-        "{} {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query{}; it loses {} {} {}."
+        "{} {} is the fastest that finds enough of the nearest of {}. "
+        "It finds {} of them in {} a query{}. It loses {} {} {}."
     )
     found = sentence.format(
         "In Milvus" if in_store else "Without a vector store",

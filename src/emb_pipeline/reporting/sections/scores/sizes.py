@@ -50,6 +50,6 @@ def _describe_size(family: str, rows: pd.DataFrame) -> Finding:
             )
         sentence = Markup("Of {}, take {} ({}): {} may be worse by more than {}.")
         return Finding(sentence.format(family, embedding(row["embedding"]), size, pluralize(smaller, "smaller one"), margin))
-    sentence = Markup("Of {}, {} ({}) is enough: {} below the best, {}, and not more than {} with 95 % confidence.")
+    sentence = Markup("Of {}, {} ({}) is enough. It is {} below the best, {}, and at most {} with 95 % confidence.")
     below, worst = (write_distance(max(-row[name], 0.0), metric) for name in ("difference_to_best", "bound"))
     return Finding(sentence.format(family, embedding(row["embedding"]), size, below, embedding(row["best"]), worst))

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code, count_all, embedding, join_parts, names
+from emb_pipeline.reporting.names import Names
 from emb_pipeline.reporting.results import Result, find_best_of_each
-from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.section import Report, Section, embed
+from emb_pipeline.reporting.sections.summary.answer_figure import plot_answer
 from emb_pipeline.reporting.sections.summary.coverage import (
     describe_coverage,
     describe_cut_texts,
@@ -21,37 +23,77 @@ from emb_pipeline.reporting.sections.summary.coverage import (
 )
 from emb_pipeline.reporting.sections.summary.deploy import write_corrected, write_worthless
 from emb_pipeline.reporting.sections.summary.failed import describe_failures
-from emb_pipeline.reporting.sections.summary.task_findings import findings
-from emb_pipeline.reporting.wording import (
-    pluralize,
-    write_p,
-)
+from emb_pipeline.reporting.sections.summary.recommendation import Recommendation, recommend
+from emb_pipeline.reporting.sections.summary.task_findings import findings, warn_of_controls, warn_of_few_units
+from emb_pipeline.reporting.wording import pluralize, write_p, write_value
 from emb_pipeline.tasks.registry import KINDS
 
 
 def view(report: Report) -> dict[str, Any]:
-    """Show the sentences of each task, and before them what holds for the whole page."""
+    """Show the answer for each task, and before it what makes the whole page doubtful; all else is folded away."""
     tables, level = report.tables, report.run.level
-    overall = [
+    warnings = [
         describe_failures(tables.failures),
         describe_samples(report.run.samples, report.run.command),
         describe_any_difference(tables.any_difference, level),
+    ]
+    known = [found for found in warnings if found is not None]
+    overall = [
+        *(found for found in known if found.tone != "warning"),
         describe_label_luck(tables.any_difference, find_tasks_with_labels(tables.leaderboard)),
         *describe_all_tasks(report.results),
     ]
     return {
+        "warnings": [found for found in known if found.tone == "warning"],
         "overall": [found for found in overall if found is not None],
-        "tasks": [
-            {
-                "name": each.task,
-                "kind": each.kind.replace("_", " "),
-                "size": each.items,
-                "findings": [found for found in answer_task(each, tables.decision) if found is not None],
-            }
-            for each in report.results
-        ],
+        "tasks": [_view_task(each, report) for each in report.results],
         "claimed": f"{100 * level:g}",
     }
+
+
+def _view_task(each: Result, report: Report) -> dict[str, Any]:
+    tables, names = report.tables, report.names
+    found = recommend(each, tables.decision, tables.learning_curves)
+    others = [other.embedding for other in found.alternatives]
+    doubts = list_doubts(each, found.embedding, {*([found.embedding] if found.embedding else []), *others})
+    return {
+        "name": each.task,
+        "kind": each.kind.replace("_", " "),
+        "size": each.items,
+        "short": write_short(each, found, names),
+        "headline": Finding(found.headline, "warning" if found.is_warning else "lead"),
+        "lines": [*found.lines(), *(("Note", doubt.text) for doubt in doubts if doubt.tone != "warning")],
+        "warnings": [doubt for doubt in doubts if doubt.tone == "warning"],
+        "figure": embed(
+            plot_answer(each.distinct, names, found.embedding, others),
+            f"answer-{each.task}",
+            f"The best of each family on {each.task} with intervals; the leaderboard holds the same numbers.",
+            f"The best of each family on {each.task}. Grey: a control, which knows nothing.",
+        ),
+        "findings": [one for one in answer_task(each, tables.decision) if one is not None],
+    }
+
+
+def write_short(each: Result, found: Recommendation, names: Names) -> str:
+    """Write what to deploy in short, for the selector of the task."""
+    if found.embedding is None:
+        return "nothing to deploy yet"
+    row = each.distinct[each.distinct["family"] == found.embedding]
+    value = "" if row.empty else f", {write_value(float(row['value'].iloc[0]), each.metric)}"
+    return f"{names[found.embedding].short}{value}"
+
+
+def list_doubts(each: Result, recommended: str | None, concerned: Collection[str]) -> list[Finding]:
+    """List what makes the answer for a task untrustworthy: few units, a control that scores as much, texts not read."""
+    rows = each.rows[each.rows["family"].isin(concerned)]
+    doubts = [
+        warn_of_few_units(each),
+        *warn_of_controls(each, recommended),
+        describe_coverage(rows),
+        describe_cut_texts(rows),
+        describe_drifting_services(rows),
+    ]
+    return [doubt for doubt in doubts if doubt is not None]
 
 
 def answer_task(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
@@ -108,8 +150,7 @@ def _describe_everywhere(results: Sequence[Result]) -> Finding:
         verb = "is" if len(everywhere) == 1 else "are"
         return Finding(
             Markup(
-                "<strong>{} {} in the leading group of {} tasks</strong>: "
-                "scoring highest, or not significantly different from what does."
+                "<strong>{} {} in the leading group of {} tasks</strong>: highest, or not significantly different from it."
             ).format(names(everywhere), verb, count_all(len(results))),
             "lead",
         )
@@ -119,8 +160,8 @@ def _describe_everywhere(results: Sequence[Result]) -> Finding:
         if each.leader is not None
     ]
     return Finding(
-        Markup("<strong>No single embedding is in the leading group of {} tasks</strong>. The highest are {}.").format(
-            count_all(len(results)), join_parts(leaders)
+        Markup("<strong>No single embedding is in the leading group of {} tasks</strong>. The highest: {}.").format(
+            count_all(len(results)), Markup("; ").join(leaders)
         ),
         "lead",
     )
@@ -162,7 +203,7 @@ def _describe_domain_overall(results: Sequence[Result]) -> Finding | None:
         return None
     better, worse = directions.count(1), directions.count(-1)
     return Finding(
-        Markup("Training on domain rather than generic text helps significantly in {} of {} and hurts in {}.").format(
+        Markup("Training on domain instead of generic text helps significantly in {} of {} and hurts in {}.").format(
             better, pluralize(len(directions), "matched pair"), worse or "none"
         )
     )
@@ -186,8 +227,8 @@ def describe_any_difference(differences: pd.DataFrame, level: float) -> Finding 
         each = "the task" if len(rows) == 1 else f"each of the {pluralize(len(rows), 'task')}"
         return Finding(
             Markup(
-                "Embeddings differ on {} ({} at most). All differences on this page were tested together: the probability "
-                "that even one that is called significant is none is {} at most."
+                "Embeddings differ on {} ({} at most). All differences on this page were tested together. The probability "
+                "of even one false alarm among them is {} at most."
             ).format(each, write_p(rows["p_adjusted"].max()), f"{level:.0%}".replace("%", " %"))
         )
     named = Markup(", ").join(
@@ -195,8 +236,8 @@ def describe_any_difference(differences: pd.DataFrame, level: float) -> Finding 
     )
     return Finding(
         Markup(
-            "<strong>On {} of {} no difference between embeddings is significant</strong>, controls left out: {}. What "
-            "looks like one there may be chance."
+            "<strong>On {} of {} no difference between embeddings is significant</strong>: {}. "
+            "What looks like one there may be chance."
         ).format(len(silent), pluralize(len(rows), "task"), named),
         "warning",
     )
@@ -223,13 +264,13 @@ def describe_label_luck(differences: pd.DataFrame, learning: Collection[str]) ->
     if len(known):
         parts.append(
             Markup(
-                "Had other examples been labeled, scores would differ, too: that is {} of the variance of a difference "
-                "between two embeddings (median over pairs). Intervals and tests hold it."
+                "With other labeled examples, scores would differ, too. That is {} of the variance of a difference between "
+                "two embeddings (median over pairs). Intervals and tests include it."
             ).format(shares)
         )
     if len(unknown):
         parts.append(
-            Markup("On {} intervals and tests speak of other test items, not of other labels to learn from.").format(
+            Markup("On {} intervals and tests hold for other test items, not for other training labels.").format(
                 Markup(", ").join(Markup("{}").format(task) for task in unknown["task"])
             )
         )

@@ -36,10 +36,12 @@ def describe_coverage(rows: pd.DataFrame) -> Finding | None:
     if low.empty:
         return None
     first = zip(low["embedding"].head(_NAMED).astype(str), low["known_tokens"].head(_NAMED).astype(float), strict=True)
-    named = [Markup("{} knows {}").format(embedding(name), write_share(share)) for name, share in first]
-    more = f" (and {pluralize(len(low) - _NAMED, 'other')} below {write_share(LOW_COVERAGE)})" if len(low) > _NAMED else ""
-    sentence = "{} of this task's words{}. Such a score says more about the vocabulary than about the vectors."
-    return Finding(Markup(sentence).format(Markup(", ").join(named), more), "warning")
+    named = [
+        Markup("{} knows {} of this task’s words.").format(embedding(name), write_share(share)) for name, share in first
+    ]
+    more = f" {pluralize(len(low) - _NAMED, 'other')} below {write_share(LOW_COVERAGE)}." if len(low) > _NAMED else ""
+    sentence = "{}{} Such a score says more about the vocabulary than about the vectors."
+    return Finding(Markup(sentence).format(Markup(" ").join(named), more), "warning")
 
 
 def describe_cut_texts(rows: pd.DataFrame) -> Finding | None:
@@ -57,13 +59,13 @@ def describe_cut_texts(rows: pd.DataFrame) -> Finding | None:
         return None
     found = found.sort_values("cut_share", ascending=False, kind="stable")
     named = [
-        Markup("{} reads {} sub-words of a text, and {} are longer").format(
+        Markup("{} reads {} sub-words of a text; {} are longer.").format(
             embedding(str(row["embedding"])), write_count(row["max_length"]), write_share(row["cut_share"])
         )
         for row in found.head(_NAMED).to_dict("records")
     ]
-    more = f" (and {pluralize(len(found) - _NAMED, 'other')})" if len(found) > _NAMED else ""
-    return Finding(Markup("Not every text is read to its end: {}{}.").format(Markup("; ").join(named), more))
+    more = f" {pluralize(len(found) - _NAMED, 'other')} cut texts, too." if len(found) > _NAMED else ""
+    return Finding(Markup("Not every text is read to its end. {}{}").format(Markup(" ").join(named), more))
 
 
 def describe_drifting_services(rows: pd.DataFrame) -> Finding | None:
@@ -83,5 +85,5 @@ def describe_drifting_services(rows: pd.DataFrame) -> Finding | None:
         Markup("{} (cosine distance {})").format(embedding(str(row["embedding"])), f"{row['drift_distance']:.2g}")
         for row in found.head(_NAMED).to_dict("records")
     ]
-    sentence = "The service behind {} gave other vectors when the same texts were encoded again: its scores can change."
+    sentence = "Encoded again, the same texts got other vectors from {}. Scores of such a service can change."
     return Finding(Markup(sentence).format(Markup(", ").join(named)), "warning")

@@ -123,22 +123,22 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
     found = []
     rows = joint_choice[joint_choice["chosen"]]
     behind = [
-        Markup("{} below the best on {}, {}").format(
-            write_distance(-row["difference"], row["metric"]), row["task"], embedding(row["best"])
+        Markup("On {} it is {} below the best, {}.").format(
+            row["task"], write_distance(-row["difference"], row["metric"]), embedding(row["best"])
         )
         for row in rows.to_dict("records")
         if row["difference"] < 0
     ]
     if len(rows):
         ahead = [str(row["task"]) for row in rows.to_dict("records") if row["difference"] >= 0]
-        best = [Markup("the best on {}").format(", ".join(ahead))] if ahead else []
-        found.append(Finding(Markup("On the tasks one by one it is {}.").format(Markup("; ").join([*behind, *best]))))
+        best = [Markup("It is the best on {}.").format(", ".join(ahead))] if ahead else []
+        found.append(Finding(Markup(" ").join([*behind, *best])))
     outside = joint_choice[joint_choice["reason"].str.startswith("not evaluated on")]
     if len(outside):
         out, competing = (each["embedding"].nunique() for each in (outside, joint_choice[joint_choice["competes"]]))
         found.append(
             Finding(
-                Markup("{} of {} embeddings compete; not evaluated on all of these tasks: {}.").format(
+                Markup("{} of {} embeddings compete. The others lack a score on some task: {}.").format(
                     write_count(competing), write_count(joint_choice["embedding"].nunique()), write_count(out)
                 )
             )
@@ -271,24 +271,21 @@ def _compare_with_best(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Marku
     if row["standing"] != SHOWN:
         which = top if row["embedding"] == row["best"] else f"{top} of those above the floor"
         more = write_further_units(row)
-        return Markup("measured as {}, but not shown to be within {} of every other{}").format(
-            which, _write_margin(row), f"; {more}" if more else ""
-        )
+        doubt = Markup("{} as measured. Another may be better by more than {}").format(which, _write_margin(row))
+        return doubt + (f". {more[0].upper()}{more[1:]}" if more else "")
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
         if others:
-            return Markup("{}, and the cheapest of {} that are shown to be not inferior").format(
-                top, write_count(others + 1)
-            )
-        return Markup("{}; every other that fits may be worse by more than {}").format(top, _write_margin(row))
+            return Markup("{}, and the cheapest of {} that are good enough").format(top, write_count(others + 1))
+        return Markup("{}. Only this one is shown to be within {} of the best").format(top, _write_margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
-    where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
+    where = Markup("{} below {}, {}. With 95 % confidence it is not more than {} below").format(
         _write_distance(-row["difference_to_best"], row["metric"]),
         top,
         embedding(row["best"]),
         _write_distance(-row["bound"], row["metric"]),
     )
-    return where + Markup(", at {} for a vector instead of {}").format(
+    return where + Markup(". A vector takes {} instead of {}").format(
         write_size(row["bytes_per_item"]), write_size(best["bytes_per_item"])
     )
 

@@ -25,6 +25,7 @@ from emb_pipeline.reporting.wording import (
     write_value,
 )
 from emb_pipeline.statistics.costs import UNTIL_SCORED
+from emb_pipeline.tasks.registry import find_metric
 
 _Row = Mapping[Hashable, Any]
 _FLOOR_MARGIN = 0.05
@@ -99,8 +100,8 @@ def _describe_ties(result: Result, leader: _Row, equal: Sequence[_Row], others: 
             else Markup("The other embedding is significantly lower.")
         )
     else:
-        rest = f"; the other {'one is' if lower == 1 else f'{lower} are'} significantly lower" if lower else ""
-        text = Markup("{} {} not significantly different from {} on your {}{}.").format(
+        rest = f" The other {'one is' if lower == 1 else f'{lower} are'} significantly lower." if lower else ""
+        text = Markup("{} {} not significantly different from {} on your {}.{}").format(
             names([row["embedding"] for row in ties]), "is" if len(ties) == 1 else "are", it, result.items, rest
         )
     if untested:
@@ -119,7 +120,7 @@ def _write_cheapest(candidates: Sequence[_Row]) -> Markup:
     cheapest, dearest = float(seconds.iloc[best]), float(seconds.max())
     if cheapest > 0.8 * dearest:
         return Markup()
-    return Markup(" Of these, {} costs least to train, encode and fit: {} (the dearest takes {}).").format(
+    return Markup(" Of these, {} takes the least time to train, encode and fit: {} (at most {}).").format(
         embedding(rows["embedding"].iloc[best]), write_seconds(cheapest), write_seconds(dearest)
     )
 
@@ -133,7 +134,7 @@ def describe_sparse(result: Result) -> Finding | None:
     contrast = result.contrast(best, baseline)
     if contrast is None:
         return Finding(
-            Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
+            Markup("The best sparse baseline, {}, reaches {}. The best dense embedding, {}, reaches {}.{}").format(
                 embedding(baseline["embedding"]),
                 write_value(baseline["value"], result.metric),
                 embedding(best["embedding"]),
@@ -141,12 +142,12 @@ def describe_sparse(result: Result) -> Finding | None:
                 _describe_by_letters(result.differ_significantly(best, baseline)),
             )
         )
-    evidence = _write_evidence(contrast, result.metric)
+    evidence = _write_evidence(contrast, result)
     if not contrast.is_significant and result.margin is not None and contrast.high < result.margin:
         return Finding(
             Markup(
-                "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
-                "minus the best sparse baseline, {}, is {}."
+                "<strong>Sparse is as good to within {}</strong>. The best dense embedding is {}, the best sparse "
+                "baseline {}. Dense minus sparse is {}."
             ).format(
                 write_distance(result.margin, result.metric),
                 embedding(best["embedding"]),
@@ -157,24 +158,18 @@ def describe_sparse(result: Result) -> Finding | None:
     if not contrast.is_significant:
         return Finding(
             Markup(
-                "<strong>No significant difference between dense and sparse</strong> on your {}: "
-                "the best dense embedding, {}, minus the best sparse baseline, {}, is {}.{}"
-            ).format(
-                result.items,
-                embedding(best["embedding"]),
-                embedding(baseline["embedding"]),
-                evidence,
-                _remark_only_alone(contrast),
-            )
+                "<strong>No significant difference between dense and sparse</strong> on your {}. "
+                "The best dense embedding is {}, the best sparse baseline {}. Dense minus sparse is {}."
+            ).format(result.items, embedding(best["embedding"]), embedding(baseline["embedding"]), evidence)
         )
     if contrast.difference > 0:
         return Finding(
-            Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
+            Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}. The gap is {}.").format(
                 embedding(best["embedding"]), embedding(baseline["embedding"]), evidence
             )
         )
     return Finding(
-        Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
+        Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, is below {}. The gap is {}.").format(
             embedding(best["embedding"]), embedding(baseline["embedding"]), evidence
         )
     )
@@ -206,22 +201,21 @@ def describe_origin(result: Result) -> Finding | None:
     if all_of == 1:
         verdict = "helps" if better else "hurts" if worse else "makes no significant difference"
         return Finding(
-            Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
+            Markup("<strong>Domain text {}</strong>. Against generic text, the change in {} is {}.").format(
                 verdict, name, span
             )
         )
     if better == all_of or worse == all_of:
         return Finding(
             Markup(
-                "<strong>Domain text {}</strong> in {} matched pairs: trained on it instead of generic "
-                "text, the change in {} is {}."
+                "<strong>Domain text {}</strong> in {} matched pairs. Against generic text, the change in {} is {}."
             ).format("helps" if better else "hurts", count_all(all_of), name, span)
         )
     if same == all_of:
         return Finding(
             Markup(
-                "<strong>Domain text makes no significant difference</strong> in any of {} matched pairs; "
-                "against generic text, the change in {} is {}."
+                "<strong>Domain text makes no significant difference</strong> in any of {} matched pairs. "
+                "Against generic text, the change in {} is {}."
             ).format(all_of, name, span)
         )
     parts = [
@@ -230,7 +224,7 @@ def describe_origin(result: Result) -> Finding | None:
         if count
     ]
     return Finding(
-        Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
+        Markup("<strong>Domain text {} of {} matched pairs</strong>. Against generic text, the change in {} is {}.").format(
             join_parts(parts), all_of, name, span
         )
     )
@@ -243,8 +237,7 @@ def _explain_missing_origin(result: Result) -> Finding | None:
     if "generic" not in trained:
         return Finding(
             Markup(
-                "No embedding was trained on generic text here, so this task cannot say what the domain's own "
-                "text contributes."
+                "No embedding was trained on generic text, so this task cannot say what the domain's own text contributes."
             )
         )
     return Finding(Markup("There is no matched pair of a domain and a generic embedding on this task."))
@@ -272,24 +265,21 @@ def describe_controls(result: Result) -> list[Finding]:
         if beaten:
             warnings.append(
                 Markup(
-                    "<strong>The control {} ({}) scores at least as high as {}.</strong> What a random or "
-                    "shuffled control reaches too is not knowledge about the text."
+                    "<strong>The control {} scores {}.</strong> No higher than that: {}. "
+                    "What a control reaches, too, is not knowledge about the text."
                 ).format(embedding(control["embedding"]), value, names([row["embedding"] for row in beaten]))
             )
         if tied:
             warnings.append(
-                Markup("{} {} not significantly different from the control {} ({}).").format(
-                    names([row["embedding"] for row in tied]),
-                    "is" if len(tied) == 1 else "are",
-                    embedding(control["embedding"]),
-                    value,
+                Markup("Not significantly different from the control {} ({}): {}.").format(
+                    embedding(control["embedding"]), value, names([row["embedding"] for row in tied])
                 )
             )
         if _is_above_chance(result, control):
             warnings.append(
                 Markup(
-                    "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
-                    "largest class scores {}. Something leaks; find it before quoting any number."
+                    "<strong>{} scores {}, although its labels were shuffled</strong>. Always guessing the "
+                    "largest class scores {}. Something leaks: find it before quoting any number."
                 ).format(embedding(control["embedding"]), value, write_value(result.largest_class, result.metric))
             )
     if warnings or not others:
@@ -307,6 +297,28 @@ def describe_controls(result: Result) -> list[Finding]:
     ]
 
 
+def warn_of_controls(result: Result, recommended: str | None) -> list[Finding]:
+    """Warn where a control scores as much as what is recommended, or more than shuffled labels permit."""
+    chosen = result.distinct[result.distinct["family"] == (recommended or (result.leader or {}).get("family"))]
+    found = []
+    for control in result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records"):
+        value = write_value(control["value"], result.metric)
+        if _is_above_chance(result, control):
+            text = "<strong>{} scores {}, although its labels were shuffled.</strong> Something leaks."
+            found.append(Finding(Markup(text).format(embedding(control["embedding"]), value), "warning"))
+        elif len(chosen) and not _beats(result, chosen.iloc[0].to_dict(), control):
+            text = "<strong>A control scores as much: {}, {}.</strong> The task may need no knowledge of the text."
+            found.append(Finding(Markup(text).format(embedding(control["embedding"]), value), "warning"))
+    return found
+
+
+def _beats(result: Result, row: _Row, control: _Row) -> bool:
+    is_better = row["value"] > control["value"]
+    if not find_metric(result.metric).higher_is_better:
+        is_better = row["value"] < control["value"]
+    return is_better and result.differ_significantly(row, control) is not False
+
+
 def _is_above_chance(result: Result, control: _Row) -> bool:
     if result.metric != "accuracy" or result.largest_class is None or not control["shuffled_labels"]:
         return False
@@ -318,7 +330,7 @@ def describe_ceiling(result: Result) -> Finding | None:
     if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
         return None
     return Finding(
-        Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.").format(
+        Markup("Equal texts with different labels cap {} at {}. No embedding can do better; {} reaches {} of that.").format(
             name_metric(result.metric),
             write_share(result.ceiling),
             embedding(result.leader["embedding"]),
@@ -333,8 +345,8 @@ def warn_of_few_units(result: Result) -> Finding | None:
         return None
     return Finding(
         Markup(
-            "<strong>Fewer than 50 independent test units</strong>: only large differences can be seen here. "
-            "No significant difference shows little, and the order of embeddings may be chance."
+            "<strong>Fewer than 50 independent test units</strong>: only large differences can be seen. "
+            "The order of embeddings may be chance."
         ),
         "warning",
     )
@@ -350,20 +362,16 @@ def describe_power(result: Result) -> Finding | None:
     )
     if not sizes:
         return None
-    sentence = Markup("With {}, the tests of this page find a true difference of {} to the highest in four of five cases.")
+    sentence = Markup("With {}, the tests find a true difference of {} to the highest in four of five cases.")
     return Finding(sentence.format(result.items, write_distance(sizes[len(sizes) // 2], result.metric)))
 
 
-def _write_evidence(contrast: Contrast, metric: str) -> str:
+def _write_evidence(contrast: Contrast, result: Result) -> str:
+    """Write a difference; where its interval leaves out zero but the test does not reject, say over how many pairs."""
     p = write_p(contrast.p)
+    is_only_alone = not contrast.is_significant and (contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO)
     return (
-        f"{write_difference(contrast.difference, metric)} {write_interval(contrast.low, contrast.high, metric)}"
-        f"{f', adjusted {p}' if p else ''}"
+        f"{write_difference(contrast.difference, result.metric)} "
+        f"{write_interval(contrast.low, contrast.high, result.metric)}"
+        f"{f', adjusted {p}' if p else ''}{f' over {result.n_pairs:,} pairs' if is_only_alone else ''}"
     )
-
-
-def _remark_only_alone(contrast: Contrast) -> str:
-    """Add a remark where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
-    if contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO:
-        return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
-    return ""
