@@ -11,6 +11,8 @@ from emb_pipeline.config.active import find_active_environment, find_tracking_ur
 from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.redaction import redact
 
+_WIDTH = 100
+
 
 class Console:
     """Last lines of a run: the leaderboard, and where report, MLflow store and graph are."""
@@ -25,7 +27,8 @@ class Console:
 
         from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures
 
-        terminal = Terminal(width=100)
+        known = Terminal()
+        terminal = Terminal(width=min(known.width, _WIDTH) if known.is_terminal else _WIDTH)
         if "leaderboard" in made:
             terminal.print(draw_leaderboards(catalog.load("leaderboard").to_pandas()))
         if "failures" in made:

@@ -15,6 +15,7 @@ from rich.console import Console
 from emb_pipeline.hooks.display.draw import draw_run
 from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.events import EVENTS, EventReader, write_event
+from emb_pipeline.hooks.display.hook import write_end
 from emb_pipeline.hooks.display.picture import draw_svg
 from emb_pipeline.hooks.display.plain import PlainLines
 from emb_pipeline.hooks.display.plan import simulate
@@ -100,6 +101,15 @@ def test_time_left_follows_the_pace_of_the_nodes_that_have_ended() -> None:
     assert state.estimate_left() > 2 * quick.estimate_left() > 0
     done = play([*slow, {"event": "stop", "time": START + 60, "status": "done"}])
     assert done.running == [] and done.elapsed == 60
+
+
+def test_all_warnings_are_listed_at_the_end_each_once() -> None:
+    state = play(make_events(3, n_scored=4))
+    for text in ("few words are known", "a text was cut", "few words are known"):
+        state.apply({"event": "warning", "time": START, "text": text})
+    state.apply({"event": "stop", "time": START + 60, "status": "done"})
+    lines = write_end(state).splitlines()
+    assert lines == ["6 of 6 nodes in 1:00, 1 failed", "Warnings:", "  2 × few words are known", "  a text was cut"]
 
 
 def test_plain_lines_are_one_a_stage_one_a_half_minute_and_each_warning_once() -> None:

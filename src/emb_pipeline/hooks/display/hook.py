@@ -127,10 +127,12 @@ class Display:
         os.environ[EVENTS], os.environ[MUTED] = str(events), "0" if mode == LINES else "1"
         n_workers = find_worker_count(run_params)
         self._durations = Durations(project / "data" / "06_models" / use_case / ".node_seconds.json", parameters.get("pace"))
+        experiment = build_active_experiment()
         plan = plan_run(
             pipeline,
             catalog,
             [name for name in pipelines if name != "__default__"],
+            [(cell.name, task) for cell in experiment.cells for task in experiment.tasks_of(cell)],
             is_only_missing=bool(run_params.get("only_missing_outputs")),
             n_workers=n_workers,
             durations=self._durations,
@@ -145,7 +147,7 @@ class Display:
             estimate=plan.estimate,
             is_known=plan.is_known,
             nodes=plan.nodes,
-            unranked=[cell.name for cell in build_active_experiment().cells if cell.changed_text is not None],
+            unranked=[cell.name for cell in experiment.cells if cell.changed_text is not None],
         )
         said = describe_plan(plan, n_workers, write_time)
         _print(f"{use_case}: {said}\nlog: {shown}")
@@ -226,7 +228,7 @@ def write_end(state: RunState) -> str:
     """Write how a run ended, and all that it warned of."""
     done, n = state.count()
     failed = sum(step.status == FAILED for step in state.steps.values())
-    lines = [f"{done - failed if state.end == DONE else done} of {n} nodes in {write_clock(state.elapsed)}"]
+    lines = [f"{done} of {n} nodes in {write_clock(state.elapsed)}"]
     if failed:
         lines[0] += f", {failed} failed"
     if state.warnings:

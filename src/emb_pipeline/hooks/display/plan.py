@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ def plan_run(
     pipeline: Pipeline,
     catalog: DataCatalog,
     stages: list[str],
+    cells: Sequence[tuple[str, str]],
     *,
     is_only_missing: bool,
     n_workers: int,
@@ -57,6 +58,8 @@ def plan_run(
         As Kedro gives them to hooks.
     stages : list of str
         Names of the stages, which are tags of nodes.
+    cells : sequence of tuple of str
+        Embedding and task of each cell, in the order of the grid.
     is_only_missing : bool
         Whether nodes whose results are there are left out.
     n_workers : int
@@ -82,7 +85,9 @@ def plan_run(
         (node.name, _find_stage(node, stages), find_cell(node), round(expected[node.name], 3), node.name in names)
         for node in pipeline.nodes
     ]
-    return Plan(sorted(rows, key=lambda row: (*stages, "").index(row[1])), estimate, known > total / 2)
+    order = {cell: number for number, cell in enumerate(cells)}
+    rows.sort(key=lambda row: ((*stages, "").index(row[1]), order.get(row[2], -1) if row[2] else -1))
+    return Plan(rows, estimate, known > total / 2)
 
 
 def find_missing(pipeline: Pipeline, catalog: DataCatalog) -> Pipeline:
