@@ -34,6 +34,15 @@ INSTEAD = {
     r"\bgoes on from\b": "resumes from",
 }
 """Words that the field has a better one for."""
+ARCHAIC = {
+    r"\bst(?:ands?|ood)\b(?! (?:in )?for\b)": "is, occurs, is in",
+    r"\bbeside\b(?![`:])": "next to, besides",
+    r"\b(?:lies?|lay|lain)\b": "is, is stored in",
+    r"\b(?:hangs?|hung) on\b": "depends on",
+    r"\bbears?\b": "has",
+    r"\bmend(?:s|ed|ing)?\b": "repair",
+}
+"""Words of older English in comments, docstrings and the sentences of pages; not in messages, which results depend on."""
 BRITISH = re.compile(
     r"(?i)(label(?:led|ling)|tokenis|normalis|factoris|randomis|optimis|initialis|serialis|standardis|regularis|"
     r"artefact|colour|behaviour|neighbour|centre|favour|catalogue)"
@@ -73,6 +82,7 @@ def check_page(path: Path) -> Iterator[Finding]:
     for sentence in sentences:
         if sentence.n_words > MOST_WORDS:
             yield Finding(path, sentence.line, f"a sentence of {sentence.n_words} words: {sentence.text[:60]} …")
+        yield from (Finding(path, sentence.line, wrong) for wrong in find_words(sentence.text, ARCHAIC))
     mean = mean_words(sentences)
     if mean > MOST_WORDS_ON_AVERAGE:
         yield Finding(path, 1, f"mean {mean:.1f} words in a sentence: at most {MOST_WORDS_ON_AVERAGE}")
@@ -116,6 +126,9 @@ def check_module(path: Path) -> Iterator[Finding]:
     """Check a module: identifiers, comments, docstrings and messages."""
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
+    texts = {
+        node.value.lineno for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = (ast.get_docstring(node) or "").split("\n")[0]
@@ -130,13 +143,15 @@ def check_module(path: Path) -> Iterator[Finding]:
                 yield Finding(path, getattr(node, "lineno", 1), f"identifier {name!r}: American spelling")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING):
+            is_prose = token.type == tokenize.COMMENT or token.start[0] in texts
+            words = INSTEAD | ARCHAIC if is_prose else INSTEAD
             for number, line in enumerate(token.string.splitlines()):
-                yield from (Finding(path, token.start[0] + number, wrong) for wrong in find_words(line))
+                yield from (Finding(path, token.start[0] + number, wrong) for wrong in find_words(line, words))
 
 
-def find_words(text: str) -> Iterator[str]:
+def find_words(text: str, words: dict[str, str] = INSTEAD) -> Iterator[str]:
     """Find words that have a plainer one."""
-    for pattern, instead in INSTEAD.items():
+    for pattern, instead in words.items():
         for found in re.finditer(pattern, text, re.IGNORECASE):
             yield f"{found[0]!r}: write {instead}"
 

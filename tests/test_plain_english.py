@@ -40,6 +40,8 @@ def found_in(english: ModuleType, tmp_path: Path) -> Callable[[str, str], list[t
         ('"""Rows."""\n# to be done anew\n', 2, "'anew': write again"),
         ('"""Rows.\n\nThe recipe of a node.\n"""\n', 3, "'recipe': write fingerprint"),
         ('"""Rows."""\nraise ValueError("the artefact is missing")\n', 2, "'artefact': write artifact"),
+        ('"""Rows."""\n# what stands there\n', 2, "'stands': write is"),
+        ('"""A file.\n\nIt lies in a folder.\n"""\n', 3, "'lies': write is"),
         ('"""Whether it fits."""\n', 1, "a docstring opens with 'Whether'"),
         ('"""Rows."""\n\n\ndef count() -> None:\n    """How many rows there are."""\n', 5, "a docstring opens with 'How'"),
         ('"""Rows."""\ncolour = 1\n', 2, "identifier 'colour': American spelling"),
@@ -57,6 +59,7 @@ def test_a_fault_of_a_module_is_found_at_its_line(
     [
         ("# Page\n\nThey cannot be told apart.\n", 3, "significantly different"),
         ("# Page\n\nA short line.\n" + "word " * 36 + ".\n" + "Short. " * 9, 3, "a sentence of 36 words"),
+        ("# Page\n\nThe file lies here. Yet\nit stands for all.\n", 3, "'lies': write is"),
         ("- " + "word " * 36 + ".\n\n" + "Short. " * 9, 1, "a sentence of 36 words"),
         ("Three words here: " + "word " * 20 + "; " + "word " * 13 + "\n\n" + "Short. " * 9, 1, "a sentence of 36 words"),
         ("# Page\n\n" + ("word " * 16 + "end. ") * 9, 1, "mean 17.0 words in a sentence"),
@@ -73,5 +76,7 @@ def test_code_tables_and_plain_text_are_left_alone(found_in: Callable[[str, str]
         "# Page\n\n```\nrecipe anew\n```\n\nThe key `recipe` is old.\n\n| " + "word " * 40 + "|\n\n" + "Short. " * 40 + "\n"
     )
     assert found_in("page.md", page) == []
-    module = '"""Rows of a table."""\n\n\ndef normalize(color: int) -> int:\n    """Scale a color."""\n    return color\n'
+    module = '"""Rows of a table."""\n\nMESSAGE = "it stands there"\n\n\n' + (
+        'def normalize(color: int) -> int:\n    """Scale a color."""\n    return color\n'
+    )
     assert found_in("module.py", module) == []

@@ -1,6 +1,6 @@
 """A measurement: the effect of embeddings on the performance of downstream tasks.
 
-The names that users import stand here, loaded when they are asked for: ``import emb_pipeline`` itself loads nothing.
+The names that users import are here, loaded when they are asked for: ``import emb_pipeline`` itself loads nothing.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""The errors that a person can mend, and the nearest known name for a message.
+"""The errors that a person can repair, and the nearest known name for a message.
 
-`EmbPipelineError` is the base of all of them; each stands in the room that raises it:
+`EmbPipelineError` is the base of all of them; each is in the room that raises it:
 
 * `DataError`: data that cannot be used; `emb_pipeline.text.tokens.EmptyCorpusError`,
   `emb_pipeline.embeddings.training.divergence.DivergedError`;
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 
 
 class EmbPipelineError(Exception):
-    """An error that a person can mend.
+    """An error that a person can repair.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from emb_pipeline.text.tokens import write_tokens
 
 
 def compile_training() -> None:
-    """Train on next to nothing by every kernel; numba keeps what it compiles beside the source, or in the user's cache."""
+    """Train on next to nothing by every kernel; numba keeps what it compiles next to the source, or in the user's cache."""
     with tempfile.TemporaryDirectory(prefix="precompile_") as folder:
         tokens = write_tokens([("0", "a b c a b c a b c")], Path(folder) / "tokens")
         word2vec.train(TrainingRequest(tokens, Word2VecOptions(epochs=1), dim=4))

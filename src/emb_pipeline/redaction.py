@@ -18,7 +18,7 @@ _SHORTEST_SECRET = 4
 
 def hide_secret(secret: str) -> None:
     """Hide a key, from now on, in everything that this process redacts or logs."""
-    if len(secret) >= _SHORTEST_SECRET:  # a shorter one stands in many words
+    if len(secret) >= _SHORTEST_SECRET:  # a shorter one is in many words
         _SECRETS.add(secret)
 
 

@@ -21,7 +21,7 @@ _NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, in
 
 
 class ProjectCommand(click.Command):
-    """A command that ends with one message and exit code 1 where its user can mend the error."""
+    """A command that ends with one message and exit code 1 where its user can repair the error."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

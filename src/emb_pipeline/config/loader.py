@@ -3,7 +3,7 @@
 The grid is expanded after base and use case have been merged, not by an interpolation inside one of them: Kedro resolves
 each folder by itself, so ``conf/base`` could not see the tasks that ``conf/medical`` defines.
 
-``conf/local`` lies on top of every use case. Kedro reads it only where no environment is named, so a tracking server or a
+``conf/local`` overrides every use case. Kedro reads it only where no environment is named, so a tracking server or a
 credential that a person keeps there would be lost with ``--env``.
 """
 
@@ -176,7 +176,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     yield folder, file
 
     def _is_referenced(self, name: str) -> bool:
-        """Tell whether some file takes a value by this name, ``${name}``, or by the anchor that it stands at."""
+        """Tell whether some file takes a value by this name, ``${name}``, or by the anchor that it is at."""
         reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
         anchor = re.compile(r"^" + re.escape(name) + r"\s*:\s*&(\S+)", re.MULTILINE)
         for _, file in self._list_files():

@@ -29,7 +29,7 @@ def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: CorruptionKind, leve
         Where the corrupted one goes.
     kind : {"less_text", "shuffled_words", "typos"}
         ``less_text`` leaves out sentences, everywhere alike, until the share of the tokens is gone. ``shuffled_words``
-        permutes a share of the tokens among the places that they stand at, 20,000 sentences at a time: words keep their
+        permutes a share of the tokens among the places that they are at, 20,000 sentences at a time: words keep their
         frequencies and lose their company. ``typos`` puts one slip into a share of the words of four characters or more
         (`emb_pipeline.corrupt.typos.misspell_words`).
     level : float

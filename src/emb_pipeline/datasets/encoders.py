@@ -1,4 +1,4 @@
-"""Encoders at rest: a folder with the model, or with the place where an installed one stands."""
+"""Encoders at rest: a folder with the model, or with the place where an installed one is."""
 
 from __future__ import annotations
 

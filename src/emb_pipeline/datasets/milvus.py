@@ -29,7 +29,7 @@ _QUERIES_PER_SEARCH = 500
 class MilvusVectorStoreHandle(VectorStoreHandle):
     """One collection of a Milvus database; it is made when the first record comes.
 
-    Beside the base's calls, which take single records and vectors, it takes whole arrays, and it says what an index costs.
+    Besides the base's calls, which take single records and vectors, it takes whole arrays, and it says what an index costs.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         vectors : ndarray of shape (n_records, dim), float32
             Of any length.
         properties : sequence of mapping
-            What is kept beside each vector, to be returned and filtered by.
+            What is kept next to each vector, to be returned and filtered by.
         product : {"cosine", "dot"}
             The measure by which they are compared; the collection keeps it.
         """
@@ -214,7 +214,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         return found
 
     def index_bytes(self) -> int | None:
-        """Measure the bytes of the index on disk, beside the vectors themselves; None where a server keeps it."""
+        """Measure the bytes of the index on disk, next to the vectors themselves; None where a server keeps it."""
         return None if self._path is None else sum(file.stat().st_size for file in self._path.rglob("*.idx"))
 
     def _insert(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:

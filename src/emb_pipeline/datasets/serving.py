@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it: this script, not a pickle, beside the folder of a bundle."""
+"""The registered model as MLflow loads it: this script, not a pickle, next to the folder of a bundle."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
     Parameters
     ----------
     filepath : str
-        Where the file lies.
+        Where the file is.
     version : Version, optional
         Set by Kedro for an entry with ``versioned: true``.
     metadata : dict, optional
@@ -121,7 +121,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
     filepath : str
         The folder.
     dictionaries : mapping of str to list of str, optional
-        Text columns of tables that are loaded as numbers with a dictionary: much faster where few texts stand in many rows.
+        Text columns of tables that are loaded as numbers with a dictionary: much faster where few texts are in many rows.
     metadata : dict, optional
         Anything for other tools.
     """

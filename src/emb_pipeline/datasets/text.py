@@ -54,7 +54,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     Parameters
     ----------
     filepath : str
-        Where the file lies.
+        Where the file is.
     metadata : dict, optional
         Anything for other tools.
     """

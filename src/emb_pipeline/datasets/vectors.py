@@ -19,7 +19,7 @@ class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | 
     Parameters
     ----------
     filepath : str
-        The ``.arrow`` file; n-gram vectors lie beside it.
+        The ``.arrow`` file; n-gram vectors are next to it.
     metadata : dict, optional
         Anything for other tools.
     """

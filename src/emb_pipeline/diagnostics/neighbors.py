@@ -62,7 +62,7 @@ def find_nearest_words(
 
 
 def draw_word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
-    """Draw words for comparing embeddings, by hash among those that stand ``least`` times or more in the corpus.
+    """Draw words for comparing embeddings, by hash among those that occur ``least`` times or more in the corpus.
 
     The draw of a word does not depend on the embedding, so two embeddings that know the same words get the same sample.
     """

@@ -124,7 +124,7 @@ def measure_antonym_separation(
 ) -> Measured:
     """Can cosine tell synonyms from antonyms? The probability that a synonym pair is closer than an antonym pair (AUC).
 
-    0.5: no; below: antonyms are the closer ones, since they stand in the same company. The interval is a bootstrap of pairs,
+    0.5: no; below: antonyms are the closer ones, since they are in the same company. The interval is a bootstrap of pairs,
     those of both kinds each by themselves.
 
     Parameters

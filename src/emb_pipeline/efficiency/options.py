@@ -121,7 +121,7 @@ class HammingIndex(IndexOptions):
 
     @property
     def precision(self) -> Precision:
-        """Of what is stored beside the bits."""
+        """Of what is stored next to the bits."""
         return _PRECISION[self.index]
 
     @property

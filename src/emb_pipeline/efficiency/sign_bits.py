@@ -12,14 +12,14 @@ from emb_pipeline.embeddings.compress.options import Precision
 from emb_pipeline.embeddings.compress.reduced import Quantisation
 
 DECIMALS = 6
-"""Dot products are compared to this precision, as in exact search: what lies below is rounding of float32 sums."""
+"""Dot products are compared to this precision, as in exact search: what is below is rounding of float32 sums."""
 
 
 @dataclass(frozen=True, eq=False)
 class SignBits:
     """Vectors that are searched in two steps: all by their bits, the nearest of them by dot product [1]_ [2]_.
 
-    A bit says whether a number lies above its mean over all vectors. Embeddings lie to one side of the origin [3]_: many a
+    A bit says whether a number is above its mean over all vectors. Embeddings are to one side of the origin [3]_: many a
     number has the same sign in nearly all of them, and a bit that is the same everywhere tells none apart. A query's bits
     are taken against the same mean.
 
@@ -30,7 +30,7 @@ class SignBits:
     mean : ndarray of shape (dim,), float32
         Of each number.
     stored : ndarray of shape (n_vectors, dim)
-        What candidates are scored with: read for them alone, but it must lie somewhere, in memory or on disk.
+        What candidates are scored with: read for them alone, but it must be stored somewhere, in memory or on disk.
     quantisation : Quantisation
         How it is stored; queries keep all their bits.
 
@@ -62,7 +62,7 @@ class SignBits:
 
     @property
     def bytes_per_item(self) -> float:
-        """Bytes of one vector as it is stored for the second step, beside its bits."""
+        """Bytes of one vector as it is stored for the second step, next to its bits."""
         return self.stored.nbytes / len(self.stored)
 
     def find_nearest(self, queries: np.ndarray, k: int, candidates: int, inside: np.ndarray | None = None) -> np.ndarray:

@@ -120,7 +120,7 @@ class Engine(Protocol):
 
     @property
     def bytes_per_item(self) -> float:
-        """Bytes of a vector, as it is kept beside the index."""
+        """Bytes of a vector, as it is kept next to the index."""
         ...
 
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
@@ -175,7 +175,7 @@ class InProcess:
     Parameters
     ----------
     exact : Exact
-        Their vectors, and which of them lie inside the filter.
+        Their vectors, and which of them are inside the filter.
     """
 
     def __init__(self, exact: Exact) -> None:
@@ -191,7 +191,7 @@ class InProcess:
 
     @property
     def bytes_per_item(self) -> float:
-        """Bytes of a vector as it is stored beside its bits."""
+        """Bytes of a vector as it is stored next to its bits."""
         return self._index.bytes_per_item
 
     def index_bytes(self) -> int | None:

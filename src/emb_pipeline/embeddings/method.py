@@ -185,6 +185,6 @@ def _is_given(ingredient: Any) -> bool:
 
 
 def import_place(place: str) -> Any:
-    """Import what stands at ``module:name`` within the package of embeddings."""
+    """Import what is at ``module:name`` within the package of embeddings."""
     module, _, name = place.partition(":")
     return getattr(import_module(f"{_PACKAGE}.{module}"), name)

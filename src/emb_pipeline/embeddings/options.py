@@ -1,4 +1,4 @@
-"""Options that all methods have in common; a method's own stand in the ``options`` of its family."""
+"""Options that all methods have in common; a method's own are in the ``options`` of its family."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Options(BaseModel):
         return True
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
-        """Find the files that the method reads beside its corpus: those that its paths name, if they are there."""
+        """Find the files that the method reads besides its corpus: those that its paths name, if they are there."""
         paths = [value for value in self.__dict__.values() if isinstance(value, Path)]
         return [file for path in paths for file in (list_files(path) if path.is_dir() else [path]) if file.is_file()]
 

@@ -77,7 +77,7 @@ class Exportable(Protocol):
     """
 
     export_format: ClassVar[str]
-    """Name of the format, as it stands in the folder's manifest: never changed, or folders in use are not read any more."""
+    """Name of the format, as it is in the folder's manifest: never changed, or folders in use are not read any more."""
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write what it needs into an existing folder: Arrow, safetensors or JSON, no pickles.

@@ -31,7 +31,7 @@ Tables = Mapping[str, pa.Table]
 CellScores: TypeAlias = tuple[pa.Table, dict[str, Any], pa.Table, pa.Table]
 """Item scores, the cell's record, what was predicted, and scores by probes that learned from other training labels."""
 SPARSE = "sparse"
-"""Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
+"""Dimension of embeddings without one, as an axis in MLflow: 80,000 columns next to 100 would flatten all others."""
 
 
 def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:

@@ -83,7 +83,7 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
 
 
 def _count_bases(method: Method | None) -> tuple[int, int]:
-    """Count the embeddings that a method is made from, beside one that its training starts from: fewest and most."""
+    """Count the embeddings that a method is made from, besides one that its training starts from: fewest and most."""
     if method is None:
         return 1, 1
     if method.bases is not None:

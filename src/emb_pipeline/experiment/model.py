@@ -78,7 +78,7 @@ class EmbeddingSpec(Strict):
 
     @property
     def name(self) -> str:
-        """``<origin>.<method>_<dim>``, as it stands in every table."""
+        """``<origin>.<method>_<dim>``, as it is in every table."""
         return f"{self.origin}.{self.key}"
 
     @property

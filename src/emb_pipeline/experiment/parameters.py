@@ -4,7 +4,7 @@ The model speaks of the parameters after base, use case, ``conf/local`` and ``--
 written out. Pydantic finds every unknown name and every value that cannot be used; `emb_pipeline.experiment.checks` then
 compares the sections of the valid model with each other. Three things are not the model's:
 
-* sections that a stage reads as a whole (``report``, ``decision``, …) are checked by that stage's own model, which stands
+* sections that a stage reads as a whole (``report``, ``decision``, …) are checked by that stage's own model, which is
   above this room: `emb_pipeline.experiment.problems.check_options`;
 * under ``methods`` and ``evaluation`` only names are checked: a method that needs a path takes only a part of its options
   there, and the values are checked with the embedding or the task that has them;

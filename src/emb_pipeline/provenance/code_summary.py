@@ -25,7 +25,7 @@ class Part:
     digest : str
         Of the normalized syntax tree.
     uses : tuple of (str, tuple of str)
-        Absolute dotted names, each with the guards of the branches that it stands in.
+        Absolute dotted names, each with the guards of the branches that it is in.
     mentions : tuple of str
         Attribute names.
     data : tuple of str
@@ -100,7 +100,7 @@ class StoredSummaries:
 
     def __init__(self, path: Path | None, data: list[str]) -> None:
         self._path = path
-        # Another version of the modules beside this one, or of Python's grammar, summarizes in another way.
+        # Another version of the modules next to this one, or of Python's grammar, summarizes in another way.
         own = b"".join(each.read_bytes() for each in sorted(Path(__file__).parent.glob("*.py")))
         self._of = [hashlib.sha256(own).hexdigest(), sys.version, *data]
         self._used: dict[str, Any] = {}

@@ -160,7 +160,7 @@ class _Reader:
         return {**self._imports, **own, **inner}
 
     def _find_data(self, text: str) -> Iterator[str]:
-        """Find the packaged files that a text names: a file with its kind beside it, or a folder without modules."""
+        """Find the packaged files that a text names: a file with its kind next to it, or a folder without modules."""
         for name, path in self._data.items():
             folder, _, file = name.rpartition("/")
             if f"/{name}".endswith(f"/{text}"):

@@ -22,7 +22,7 @@ _SCOPES = (
 
 
 class NameUses:
-    """Collects the names that a statement uses, with the guards that they stand behind."""
+    """Collects the names that a statement uses, with the guards that they are behind."""
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self._meanings = meanings

@@ -82,7 +82,7 @@ def find_output(name: str, made: Container[str] = ()) -> str:
 
 
 class _Given:
-    """All that nodes are given beside data: code, values of parameters, content of files."""
+    """All that nodes are given besides data: code, values of parameters, content of files."""
 
     def __init__(self, parameters: Mapping[str, Any], code: CodeGraph, hashes: FileHashes) -> None:
         self._parameters, self._code, self._hashes = parameters, code, hashes

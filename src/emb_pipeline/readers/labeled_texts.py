@@ -39,7 +39,7 @@ def _part_lines(file: NamedFile, source: Any, bad: BadRows, part: Part) -> Itera
     """Stream number, text and label of each line with both."""
     n_bad = bad.n_bad
     for number, line in enumerate(lines(file, source.encoding, bad), 1):
-        # Not splitlines: a NEL or a form feed may stand inside a text.
+        # Not splitlines: a NEL or a form feed may be inside a text.
         content = line.rstrip("\r\n")
         if content and bad.n_bad == n_bad:
             try:

@@ -44,7 +44,7 @@ class RowsOfFile(Protocol):
     """The rows of one file, of any format."""
 
     holds_texts: bool
-    """True where all values are texts, as they stand in the file."""
+    """True where all values are texts, as they are in the file."""
 
     def column_names(self, n_rows: int | None) -> list[str]:
         """List the names of the columns; where each row names its own, those of the first rows, or of all."""
@@ -63,7 +63,7 @@ class Reader:
     Attributes
     ----------
     name : str
-        As it stands in YAML, under ``reader:``.
+        As written in YAML, under ``reader:``.
     options : type of Source
         What YAML may say about it.
     documents : str

@@ -11,7 +11,7 @@ from emb_pipeline.tasks.metrics.metric import Metric
 from emb_pipeline.tasks.registry import KINDS, find_metric
 
 LATENCIES = tuple(metric.name for metric in _OF_REQUESTS)
-"""Metrics that stand among the costs: time of a request, at its median and in the worst cases."""
+"""Metrics that are among the costs: time of a request, at its median and in the worst cases."""
 
 NOTHING = "–"
 _MINUS, NARROW_SPACE = "\u2212", "\u202f"
@@ -20,7 +20,7 @@ _TICKS = re.compile("`+")
 
 
 def name_metric(metric: str) -> str:
-    """Write a metric as it stands in text."""
+    """Write a metric as it is in text."""
     return _find_metric(metric).label_of(metric)
 
 
@@ -167,7 +167,7 @@ def write_code(text: object) -> str:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """``data/01_raw/shop/…/labels.csv:17``: what is too long loses its middle, because row numbers stand at the end."""
+    """``data/01_raw/shop/…/labels.csv:17``: what is too long loses its middle, because row numbers are at the end."""
     if len(text) <= most:
         return text
     head = (most - 1) // 3

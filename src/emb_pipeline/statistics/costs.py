@@ -15,9 +15,9 @@ class Cost:
     name : str
         Its column.
     label : str
-        The words for it beside a number that is written with its unit.
+        The words for it next to a number that is written with its unit.
     with_unit : str
-        The words for it beside a bare number.
+        The words for it next to a bare number.
     is_weighed : bool
         Whether a decision may weigh it, and a budget limit it.
     """

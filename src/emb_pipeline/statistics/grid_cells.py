@@ -1,4 +1,4 @@
-"""The cells of a use case's grid, and the rules of their metrics: what a leaderboard is built from beside item scores."""
+"""The cells of a use case's grid, and the rules of their metrics: what a leaderboard is built from besides item scores."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
 
 @contextmanager
 def write_atomically(final: Path) -> Iterator[Path]:
-    """A temporary name beside ``final``; what was written there gets the final name when the block ends well.
+    """A temporary name next to ``final``; what was written there gets the final name when the block ends well.
 
     Works for a file or for a folder. A folder that is already there under the final name is replaced. What processes
     that were killed left behind under temporary names of ``final`` is removed.
@@ -41,7 +41,7 @@ def write_atomically(final: Path) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         if temporary.is_dir() and final.exists():
-            # A folder with content cannot be renamed over: the old one steps aside, and goes only when the new one stands.
+            # A folder with content cannot be renamed over: the old one steps aside, and goes only when the new one is there.
             outdated = build_temporary_path(final)
             os.replace(final, outdated)
             os.replace(temporary, final)
@@ -54,7 +54,7 @@ def write_atomically(final: Path) -> Iterator[Path]:
 
 
 def build_temporary_path(final: Path) -> Path:
-    """A new hidden name beside ``final``, for a file or folder that will be moved or removed by this process.
+    """A new hidden name next to ``final``, for a file or folder that will be moved or removed by this process.
 
     Files and folders under such names whose process no longer runs are removed first; those of another machine or
     container after a week.

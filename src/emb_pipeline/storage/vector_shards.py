@@ -1,7 +1,7 @@
 """Vectors of texts on disk, by a hash of the text: shards that several processes add to.
 
     <folder>/<number>.arrow    key (128-bit hash of a text), vector (`RowFormat`), seconds; written whole or not at all
-    <folder>/<claim>.keys      the keys that some process is computing; the lock beside it tells whether it still runs
+    <folder>/<claim>.keys      the keys that some process is computing; the lock next to it tells whether it still runs
 
 Shards carry a checksum: a damaged one is removed, and its texts are encoded again.
 """

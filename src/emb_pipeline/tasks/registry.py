@@ -45,7 +45,7 @@ class Kind:
     Attributes
     ----------
     name : str
-        As it stands in YAML.
+        As written in YAML.
     options : type of BaseModel
         Options of its evaluation.
     metrics : tuple of Metric
@@ -192,7 +192,7 @@ class Kind:
 
 
 def find_metric(name: str) -> Metric:
-    """Find a metric of any kind by its name in tables; one that no kind names is written as it stands."""
+    """Find a metric of any kind by its name in tables; one that no kind names is written as it is."""
     every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
     found = sorted((metric for metric in every if metric.covers(name)), key=lambda metric: metric.name.endswith("*"))
     return next(iter(found), Metric(name, name.replace("_", " "), percent=False))

@@ -10,9 +10,9 @@ import pyarrow as pa
 from emb_pipeline.text.words import hash_sentence, tokenize_sentences
 
 HELD_OUT = "held_out"
-"""The table with the texts that a task is tested on, beside its examples."""
+"""The table with the texts that a task is tested on, next to its examples."""
 TELLING = 5
-"""Tokens from which a sentence tells of a copy where it stands again; shorter ones ('see also') stand everywhere."""
+"""Tokens from which a sentence tells of a copy where it occurs again; shorter ones ('see also') are everywhere."""
 
 
 def list_held_out_texts(task: Mapping[str, pa.Table]) -> list[str]:
@@ -24,7 +24,7 @@ class HeldOut:
     """The sentences of some texts, to be left out of corpora (`emb_pipeline.text.tokens.write_tokens`).
 
     Corpus and texts are split into sentences by the same local rule, so a sentence of a held-out text is found wherever
-    it stands as a sentence or a paragraph of its own in a corpus, whatever its case and punctuation. One of `TELLING`
+    it occurs as a sentence or a paragraph of its own in a corpus, whatever its case and punctuation. One of `TELLING`
     tokens or more is found inside a longer sentence, too: it is looked up by its rarest word and the word behind that.
 
     Parameters

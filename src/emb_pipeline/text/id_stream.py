@@ -39,7 +39,7 @@ class IdBatch(NamedTuple):
     ends : ndarray of shape (n_sentences + 1,), int32
         Sentence k is ``ids[ends[k] : ends[k + 1]]``; read-only.
     first_token : int
-        Tokens of the corpus that stand before this batch.
+        Tokens of the corpus that are before this batch.
     """
 
     ids: np.ndarray

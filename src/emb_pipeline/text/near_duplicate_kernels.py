@@ -71,7 +71,7 @@ def find_pairs(
         The texts to look for.
     gram_starts, gram_groups, own_places : ndarray
         Where the sequences of each text start (n_texts + 1); for each sequence, its group of postings (-1: none), and the
-        place in the group at or before which the text itself stands.
+        place in the group at or before which the text itself is.
     group_starts, postings : ndarray
         Where each group starts, and the texts that hold the sequence.
     window, most, least_shared, largest_table

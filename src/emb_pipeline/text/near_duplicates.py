@@ -12,7 +12,7 @@ average weight may be changed, of one of 6 words none but a light one. Texts of 
 near-duplicates: nearly equal ones mean different things ("not bad", "not good").
 
 **The search.** A near-duplicate has three words in a row in common with its text, nearly always several times. Texts are
-looked up by all such sequences; those that share most of them are aligned. A sequence that stands in very many texts is
+looked up by all such sequences; those that share most of them are aligned. A sequence that is in very many texts is
 looked at only in those nearby in an order of MinHash [1]_, which puts similar texts side by side. So the work is at most
 proportional to the number of words, and what is said to be a near-duplicate was aligned.
 

@@ -18,7 +18,7 @@ SEEN = "seen_in_training"
 SCHEMA = pa.schema([("unit_id", pa.string()), ("training_id", pa.string()), ("how", pa.string()), ("changed", pa.float32())])
 """``how``: `COPY`, `PART` or `NEAR`; ``changed``: share of the shorter text that differs, 0 for the first two."""
 COPY, PART, NEAR = "copy", "part", "near"
-"""The words are the same; one of the texts stands in the other; a few words differ."""
+"""The words are the same; one of the texts is in the other; a few words differ."""
 NEAR_GROUP = "near_group"
 """The column of a classification task's examples with the id of the first example that each is a near-duplicate of."""
 LARGEST_CLUSTER = 0.05

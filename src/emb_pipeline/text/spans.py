@@ -23,7 +23,7 @@ class PlacedWords:
     text : str
         The text.
     words : list of str
-        As they stand in it.
+        As they are in it.
     starts, ends : ndarray of shape (n_words,), int64
         Word ``i`` is ``text[starts[i]:ends[i]]``.
     """
@@ -55,7 +55,7 @@ class PlacedWords:
         return first, last
 
     def cut_between(self, first: int, last: int) -> str:
-        """Cut the text from the first of two words to the last, with all that stands between them."""
+        """Cut the text from the first of two words to the last, with all that is between them."""
         return self.text[self.starts[first] : self.ends[last]]
 
 

@@ -3,7 +3,7 @@
 All data sets are brought to **IOB2** (``B-X`` opens an entity of type X, ``I-X`` goes on with it, ``O`` is outside), by the
 conventions of conlleval [1]_:
 
-* an ``I-X`` that follows neither ``B-X`` nor ``I-X`` opens an entity. This mends broken annotation, and it is what IOB1
+* an ``I-X`` that follows neither ``B-X`` nor ``I-X`` opens an entity. This repairs broken annotation, and it is what IOB1
   means by such a tag, so IOB1 needs no rule of its own. `find_scheme` tells the two apart;
 * ``E-X`` and ``L-X`` are the last token of an entity, ``S-X`` and ``U-X`` an entity of one token (BIOES, BILOU); what
   follows them opens a new entity.

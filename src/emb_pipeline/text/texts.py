@@ -28,7 +28,7 @@ class DocumentTerms:
     Attributes
     ----------
     counts : csr_array of shape (n_texts, n_terms), float32
-        How often each term stands in each text.
+        How often each term occurs in each text.
     vocabulary : list of str
         The term of each column.
     """
@@ -209,7 +209,7 @@ def sample_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
 
 
 def take_texts(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
-    """Take the texts of a table, with their tokens where `tokenize_tables` has put them beside."""
+    """Take the texts of a table, with their tokens where `tokenize_tables` has put them next to the texts."""
     table = tables[name]
     texts = table[column].to_pylist()
     if WORDS not in tables or column + TOKEN_IDS not in table.column_names:

@@ -23,7 +23,7 @@ from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
 from emb_pipeline.text.words import TOKENIZER, tokenize_sentences
 
 LONGEST_LINE = 10_000
-"""Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
+"""Tokens on one line at most: gensim drops what is behind its ``MAX_WORDS_IN_BATCH``."""
 
 _REMEDY = "write it again with the ingest stage"
 _FACTS = ("n_tokens", "n_sentences", "n_types", "n_documents", "fingerprint")
@@ -181,7 +181,7 @@ def write_tokens(
     """Tokenize documents into a corpus on disk, as a stream.
 
     Memory grows with the vocabulary and the longest document, not with the corpus (but for four bytes a document). The
-    folder appears complete or not at all: everything is written beside it and renamed.
+    folder appears complete or not at all: everything is written next to it and renamed.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def write_sentences(sentences: Iterable[tuple[int, list[str]]], folder: Path, *,
     Parameters
     ----------
     sentences : iterable of (int, list of str)
-        The document that each sentence stands in, counted from 0 and in order, and its tokens.
+        The document that each sentence is in, counted from 0 and in order, and its tokens.
     folder : Path
         Where the corpus goes.
     like : TokenCorpus

@@ -13,7 +13,7 @@ word-splitting. Its rules, and why:
 * **Underscores stay inside and behind** (``n_samples``, ``coef_``): an identifier is one word of API text. Leading ones go.
 * **Scripts without spaces between words** (Chinese, Japanese, Thai, Lao, Khmer, Burmese and their neighbors) come out as
   overlapping pairs of characters, as in Lucene's CJK analyzer: ``我喜欢`` is ``我喜``, ``喜欢``. A character takes its vowel
-  signs along, one that stands alone is a token, and Tibetan is cut at the mark between its syllables.
+  signs along, one that is alone is a token, and Tibetan is cut at the mark between its syllables.
 * All other punctuation separates and is dropped.
 
 Who has a better segmenter brings its words: `mark_words` makes a text of them that is cut at white space alone.
@@ -30,7 +30,7 @@ from itertools import pairwise
 TOKENIZER = 2
 """Version of the rules above; a corpus remembers the one that it was written with."""
 
-# Vowel signs and accents that no precomposed letter holds are not ``\w``, but belong to the word they stand in.
+# Vowel signs and accents that no precomposed letter holds are not ``\w``, but belong to the word they are in.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
     "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a51"
@@ -74,7 +74,7 @@ _ASCII_WORD = re.compile(rf"[a-z0-9]\w*(?:{_JOINT}[a-z0-9]\w*)*", re.ASCII)
 _ASCII_SEPARATORS = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 # A stop, perhaps closing quotes or brackets, white space, then something that opens a sentence. The abbreviations are
-# the ones that stand before capitals and digits in scientific prose.
+# the ones that are before capitals and digits in scientific prose.
 _BREAK = re.compile(
     r"\n[^\S\n]*\n\s*"
     r"|[.!?](?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\bal\.)(?<!\b[Ff]ig\.)(?<!\b[Ee]q\.)"

@@ -192,6 +192,6 @@ def _axes(vectors: np.ndarray, dims: int, by: str, *, centers: bool) -> tuple[np
     if by == "prefix":
         return np.zeros(n_numbers, dtype=np.float32), np.eye(n_numbers, dims, dtype=np.float32)
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32) * np.float32(centers)
-    centered = vectors - mean  # before anything is squared: float32 would lose a small variance beside a large mean
+    centered = vectors - mean  # before anything is squared: float32 would lose a small variance next to a large mean
     _, directions = scipy.linalg.eigh((centered.T @ centered).astype(np.float64))
     return mean, np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)

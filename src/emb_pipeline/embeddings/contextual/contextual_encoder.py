@@ -105,7 +105,7 @@ class ContextualEncoder(TextReader):
         return open_encoder(EncoderFolder.read(folder / ENCODER), EncoderOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Names everything that a text's vector depends on beside the text."""
+        """Names everything that a text's vector depends on besides the text."""
         facts = {
             "model": self.folder.fingerprint,
             "input": self.folder.input,

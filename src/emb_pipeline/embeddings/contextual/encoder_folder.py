@@ -42,7 +42,7 @@ class EncoderFolder:
     fingerprint : str
         SHA-256 over the names and bytes of the model's files.
     input : {"raw", "tokens"}
-        What the model was trained on: text as it stands, or the project's own tokens joined by spaces.
+        What the model was trained on: text as it is, or the project's own tokens joined by spaces.
     n_bytes : int
         Size of the weights.
     provenance : mapping

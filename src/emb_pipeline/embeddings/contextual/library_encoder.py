@@ -73,7 +73,7 @@ class LibraryEncoder(LibraryVectorModel):
         return open_encoder(EncoderFolder.read(folder / ENCODER), EncoderOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Names everything that a text's vector depends on beside the text."""
+        """Names everything that a text's vector depends on besides the text."""
         facts = {**self.list_causes(role), "normalize": self.options.normalize, "truncate_dim": self.dim}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -80,7 +80,7 @@ class LibraryModel:
         return {**describe_model(self.folder.model_path), **({} if length is None else {"max_length": length})}
 
     def list_causes(self, role: Role) -> dict[str, Any]:
-        """List what the vectors of all kinds of models depend on beside the text."""
+        """List what the vectors of all kinds of models depend on besides the text."""
         return {
             "model": self.folder.fingerprint,
             "input": self.folder.input,

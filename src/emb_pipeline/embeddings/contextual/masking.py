@@ -52,7 +52,7 @@ class MaskedBatch:
     positions : ndarray of shape (n_masked,)
         Flat positions in ``ids`` that are to be predicted.
     targets : ndarray of shape (n_masked,)
-        The sub-tokens that stood there.
+        The sub-tokens that were there.
     """
 
     ids: np.ndarray

@@ -53,7 +53,7 @@ class ModelPlace(Options):
         return self
 
     def check_start(self, *, is_given: bool) -> None:
-        """Refuse a model beside an encoder to start from, and neither of both."""
+        """Refuse a model together with an encoder to start from, and neither of both."""
         if is_given and self.n_places:
             raise ValueError("there is one model: leave out 'start_from', or 'path', 'package' and 'hub'")
         if not is_given and not self.n_places:

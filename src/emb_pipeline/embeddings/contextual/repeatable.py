@@ -13,7 +13,7 @@ def repeatable(device: str) -> Iterator[None]:
     """Keep random numbers within, and let a GPU add up in the same order each time.
 
     Some of its operations add in the order in which their parts finish, so that two trainings of a large model with one
-    seed would part. PyTorch has slower ones that do not. What they cost stands in
+    seed would part. PyTorch has slower ones that do not. What they cost is in
     ``docs/decisions/0006-bert-at-this-size.md``.
 
     Parameters

@@ -77,7 +77,7 @@ class TextReader:
         Returns
         -------
         ids : list of list of int
-            Sub-word numbers of each chunk, the ends included. A prompt stands at the start of a text's first chunk.
+            Sub-word numbers of each chunk, the ends included. A prompt is at the start of a text's first chunk.
         text_of : ndarray of shape (n_chunks,), int64
             The text that each chunk is of, in ascending order.
         """

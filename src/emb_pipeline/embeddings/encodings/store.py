@@ -1,6 +1,6 @@
 """A content-addressed store of text vectors: a text is encoded once per encoder, whatever asks for it, in whatever run.
 
-Each encoder has a folder of shards (`VectorShards`). Its name hashes all that a vector depends on beside the text
+Each encoder has a folder of shards (`VectorShards`). Its name hashes all that a vector depends on besides the text
 (`ContextualEncoder.fingerprint`), so a changed prompt, length or model is another folder and never a wrong hit.
 """
 
@@ -36,7 +36,7 @@ class Encoder(RoleEncoder, Protocol):
     """
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a vector depends on beside the text."""
+        """Name all that a vector depends on besides the text."""
         ...
 
 

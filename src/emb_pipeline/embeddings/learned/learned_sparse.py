@@ -127,7 +127,7 @@ class LearnedSparseEncoder(LibraryVectorModel):
         return cls(EncoderFolder.read(folder / ENCODER), SparseVectorOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a text's vector depends on beside the text."""
+        """Name all that a text's vector depends on besides the text."""
         facts = {**self.list_causes(role), "rows": "sparse", "max_active_dims": self.options.max_active_dims}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

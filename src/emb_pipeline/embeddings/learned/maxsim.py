@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.retrieval.hits import NOTHING
 from emb_pipeline.storage.vector_rows import TokenVectors
 
 DECIMALS = 5
-"""Scores are compared to this precision: what lies below depends on the other texts of a block."""
+"""Scores are compared to this precision: what is below depends on the other texts of a block."""
 _SCORE_BYTES, _PRODUCT_BYTES = 8, 4
 
 

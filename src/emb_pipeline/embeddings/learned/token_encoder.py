@@ -140,7 +140,7 @@ class TokenEncoder(LibraryModel):
         return {**facts, "prompts": prompts, "token_vectors": token_vectors, "precision": self.options.precision}
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a text's vectors depend on beside the text."""
+        """Name all that a text's vectors depend on besides the text."""
         facts = {**self.list_causes(role), "rows": "tokens", "precision": self.options.precision}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ class Interactions:
     Attributes
     ----------
     users, items : ndarray of shape (n_interactions,), int64
-        Numbers of both; no pair stands there twice.
+        Numbers of both; no pair occurs twice.
     n_users, n_items : int
         How many there are, with those that have no interaction.
     weights : ndarray of shape (n_interactions,), optional

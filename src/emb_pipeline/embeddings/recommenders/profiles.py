@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.protocols import Setting, Vectors
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 
 DECIMALS = 6
-"""Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+"""Cosines are compared to this precision: what is below is rounding of float32 sums, and would break ties by chance."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,7 +107,7 @@ def _find_items(content: Any, names: Sequence[str], place: str) -> list[Mapping[
 
 
 def _read_order(items: Sequence[Mapping[str, Any]], place: str, n_rows: int) -> list[int]:
-    """Read the row that each item belongs to. One without an index belongs where it stands: Gemini leaves out the first."""
+    """Read the row that each item belongs to. One without an index belongs where it is: Gemini leaves out the first."""
     rows = [item["index"] if item.get("index") is not None else number for number, item in enumerate(items)]
     if sorted(map(str, rows)) != sorted(map(str, range(n_rows))):
         raise DataError(

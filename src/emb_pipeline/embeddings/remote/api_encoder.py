@@ -106,7 +106,7 @@ class ApiEncoder:
         }
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a vector depends on beside the text."""
+        """Name all that a vector depends on besides the text."""
         return self._fingerprint_of(role)
 
     def _fingerprint_of(self, role: Role | str) -> str:

@@ -161,7 +161,7 @@ class Endpoint:
         return session
 
     def _require_transient(self, response: requests.Response) -> str:
-        """Raise for what another attempt does not mend; describe the rest."""
+        """Raise for what another attempt does not repair; describe the rest."""
         status, said = response.status_code, self._show(_read_message(response))
         place, told = self.options.place, f": {said}" if said else ""
         key = f"key {self.options.key}" if self.options.key else "no key ('key' is not set)"

@@ -100,7 +100,7 @@ class EndpointScorer:
         }
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a score depends on beside the pair."""
+        """Name all that a score depends on besides the pair."""
         names = {"base_url", "model", "parameters", "headers", "extra", "as_of", "max_characters"}
         facts = {"route": "rerank", **self.options.model_dump(mode="json", include=names)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

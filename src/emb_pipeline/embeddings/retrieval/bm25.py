@@ -131,7 +131,7 @@ class Bm25Index:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the weights and of where they stand."""
+        """Memory of the weights and of where they are."""
         return sum(int(self.weights.scores[name].nbytes) for name in ("data", "indices", "indptr"))
 
     def search(self, queries: Sequence[str], k: int) -> np.ndarray:

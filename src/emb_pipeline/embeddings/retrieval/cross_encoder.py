@@ -31,7 +31,7 @@ from emb_pipeline.embeddings.retrieval.options import RerankerOptions
 from emb_pipeline.errors import DataError
 
 SEPARATOR = "\x1e"
-"""Stands between query and passage where a pair is one text: ASCII's record separator."""
+"""Separator of query and passage where a pair is one text: ASCII's record separator."""
 _HEAD = "ForSequenceClassification"
 _OF_ENCODERS = (
     "*.safetensors",
@@ -178,7 +178,7 @@ class CrossEncoderScorer:
         return cls(EncoderFolder.read(folder / ENCODER), RerankerOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
-        """Name all that a score depends on beside the pair."""
+        """Name all that a score depends on besides the pair."""
         ingredients = {
             "model": self.folder.fingerprint,
             "input": self.folder.input,

@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.embeddings.ranking import TieOrder, largest, split_rows
 
 DECIMALS = 6
-"""Scores are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+"""Scores are compared to this precision: what is below is rounding of float32 sums, and would break ties by chance."""
 
 
 def find_top_k(

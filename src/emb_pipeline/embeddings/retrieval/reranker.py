@@ -25,7 +25,7 @@ from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 
 _FIRST, _SCORER, _PASSAGES = "first", "scorer", "passages.parquet"
 _DECIMALS = 5
-"""Scores of pairs are compared to this precision: what lies below depends on the other pairs of a batch."""
+"""Scores of pairs are compared to this precision: what is below depends on the other pairs of a batch."""
 
 
 def build_reranker(

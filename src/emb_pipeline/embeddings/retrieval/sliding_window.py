@@ -1,6 +1,6 @@
 """Answers by the words that question and context share, without vectors: what extractive answering is measured against.
 
-Richardson, Burges & Renshaw (2013), MCTest, §4.1, and Rajpurkar et al. (2016), SQuAD, §4.1: an answer stands near the words
+Richardson, Burges & Renshaw (2013), MCTest, §4.1, and Rajpurkar et al. (2016), SQuAD, §4.1: an answer is near the words
 of the question, and rare words tell more. Where they choose among given answers or the phrases of a parser, this chooses
 among runs of words that are neither the question's nor common.
 """
@@ -18,7 +18,7 @@ from emb_pipeline.text.spans import compute_document_shares
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """The run of uncommon words that the question's words stand nearest to."""
+    """The run of uncommon words that the question's words are nearest to."""
 
     options: SlidingWindowOptions = field(default_factory=SlidingWindowOptions)
 

@@ -91,7 +91,7 @@ class CharTfidfEncoder:
 
 @dataclass(frozen=True)
 class WordCharTfidf:
-    """Words and their pairs beside character n-grams, the usual strong baseline of text classification.
+    """Words and their pairs next to character n-grams, the usual strong baseline of text classification.
 
     Words tell topics, n-grams what misspellings, compounds and endings have in common.
     """

@@ -46,7 +46,7 @@ class CharTfidfOptions(Options):
 
 
 class WordCharTfidfOptions(Options):
-    """TF-IDF of words beside TF-IDF of character n-grams, each half of the length."""
+    """TF-IDF of words next to TF-IDF of character n-grams, each half of the length."""
 
     words: Annotated[TfidfOptions, Field(description="options of tfidf")] = TfidfOptions()
     characters: Annotated[CharTfidfOptions, Field(description="options of char_tfidf")] = CharTfidfOptions()

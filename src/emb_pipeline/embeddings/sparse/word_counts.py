@@ -227,7 +227,7 @@ def presence(counts: sp.csr_array) -> sp.csr_array:
 
 
 def _frequent_terms(counted: DocumentTerms, min_df: int) -> tuple[list[str], np.ndarray]:
-    """Terms that stand in at least ``min_df`` of the texts, and in how many each does."""
+    """Terms that are in at least ``min_df`` of the texts, and in how many each does."""
     counts = counted.counts
     document_frequency = np.bincount(counts.indices[counts.data > 0], minlength=len(counted.vocabulary))
     kept = np.flatnonzero(document_frequency >= min_df)

@@ -1,4 +1,4 @@
-"""Counts of words that stand near each other, in bounded memory.
+"""Counts of words that are near each other, in bounded memory.
 
     ids.arrow ──► chunk of tokens, sorted by word ──► rows of the matrix, one by one ──► first, second, count (mapped)
                            └─ more than one chunk: runs of such rows on disk ──► summed row by row ──┘
@@ -70,7 +70,7 @@ class CooccurrenceCounts:
 def count_cooccurrences(
     tokens: TokenCorpus, n_words: int, *, window: int, memory_mb: int, folder: Path, workers: int = 1
 ) -> CooccurrenceCounts:
-    """Count how often each pair of words stands within a window, weighted by 1 / distance.
+    """Count how often each pair of words is within a window, weighted by 1 / distance.
 
     Rarer words are passed over and do not take up a place in the window; a sentence's border ends it.
 
@@ -86,7 +86,7 @@ def count_cooccurrences(
         MiB for the counting; what does not fit goes to ``folder`` and is merged at the end within the same bound. At least
         the longest sentence and a few numbers for each word and worker are held, however small it is.
     folder : Path
-        Where runs and result lie; it must stay as long as the result is used.
+        Where runs and result are; it must stay as long as the result is used.
     workers : int
         Threads. The counts do not depend on them.
 
@@ -97,7 +97,7 @@ def count_cooccurrences(
     Raises
     ------
     DataError
-        No two of the words ever stand in one sentence, or the corpus has no sound token stream.
+        No two of the words ever are in one sentence, or the corpus has no sound token stream.
     """
     unit = math.lcm(*range(1, window + 1))
     weights = np.array([0, *(unit // distance for distance in range(1, window + 1))], dtype=np.int64)
@@ -121,7 +121,7 @@ def count_cooccurrences(
 
 
 class _Chunk(NamedTuple):
-    """Part of the corpus: known words alone, a border before and behind each sentence, and where each word stands."""
+    """Part of the corpus: known words alone, a border before and behind each sentence, and where each word is."""
 
     ids: np.ndarray
     places: np.ndarray
@@ -270,7 +270,7 @@ def _append_known(ids, ends, sentence, n_words, chunk, used):  # type: ignore[no
 
 @nb.njit(cache=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def _sort_by_word(ids, starts, places):  # type: ignore[no-untyped-def]
-    """Where each word stands: those of word w are ``places[starts[w] : starts[w + 1]]``, ascending."""
+    """Where each word is: those of word w are ``places[starts[w] : starts[w + 1]]``, ascending."""
     starts[:] = 0
     for at in range(ids.shape[0]):
         if ids[at] != _BORDER:
@@ -325,7 +325,7 @@ def _add_all(places, ids, weights, row):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def _take_all(first, row, second, sums, start):  # type: ignore[no-untyped-def]
-    """Move what stands in a row, from a first place on, to the pairs, in order; leaves the row empty."""
+    """Move what is in a row, from a first place on, to the pairs, in order; leaves the row empty."""
     n_pairs = start
     row[:first] = 0
     for word in range(first, row.shape[0]):

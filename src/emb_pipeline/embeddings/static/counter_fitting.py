@@ -141,7 +141,7 @@ def counter_fit(
 
     Notes
     -----
-    Where more than 20 million pairs of words are near (rare words of a small corpus lie close together), each word is kept
+    Where more than 20 million pairs of words are near (rare words of a small corpus are close together), each word is kept
     near its nearest ones alone, as many as there is room for; ``provenance["repaired"]`` counts both.
 
     The authors' program keeps a near pair near by moving its first word alone; here both move, as in the paper. Subword

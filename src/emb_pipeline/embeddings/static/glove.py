@@ -46,7 +46,7 @@ def train(request: TrainingRequest[GloveOptions]) -> WordVectors:
     Raises
     ------
     DataError
-        Fewer than two words reach ``min_count``, or no two of them stand in one sentence.
+        Fewer than two words reach ``min_count``, or no two of them are in one sentence.
     DivergedError
         The vectors ran away.
     """
@@ -75,7 +75,7 @@ def train(request: TrainingRequest[GloveOptions]) -> WordVectors:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """The numbers that GloVe learns, with AdaGrad's sums of squares beside it.
+    """The numbers that GloVe learns, with AdaGrad's sums of squares next to it.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def fit(
     progress.start(len(losses))
     with ThreadPoolExecutor(workers) as threads:
         for epoch in range(len(losses) + 1, options.epochs + 1):
-            rng = np.random.default_rng((request.seed, epoch))  # the order of an epoch does not hang on those before it
+            rng = np.random.default_rng((request.seed, epoch))  # the order of an epoch does not depend on those before it
             loss = n_records = 0.0
             for block in _shuffle_blocks(pairs, options, rng):
                 # Threads of our own, not numba's: its thread pools allow no second training in the same process.

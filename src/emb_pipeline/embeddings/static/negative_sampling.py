@@ -73,7 +73,7 @@ class Trained:
     words : list of str
         The words that have vectors, commonest first.
     counts : ndarray of shape (n_words,), int64
-        How often each stands in the corpus.
+        How often each occurs in the corpus.
     vectors : ndarray of shape (n_words, dim) or (parts.n_rows, dim), float32
         A vector for each word, or for each part of words.
     parts : Parts or None

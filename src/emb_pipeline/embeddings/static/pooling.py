@@ -128,7 +128,7 @@ class PooledEncoder:
         return cls(WordVectors.read(folder / _VECTORS), facts["pooling"])
 
     def weights_of(self, corpus_counts: np.ndarray) -> np.ndarray:
-        """Weights of words that stand so often in the corpus: shape (n_words,), float32; 0 for those without a vector."""
+        """Weights of words that occur so often in the corpus: shape (n_words,), float32; 0 for those without a vector."""
         if self.pooling == "mean":
             weights = np.ones(len(corpus_counts))
         else:
@@ -164,7 +164,7 @@ def inverse_document_frequency(share: np.ndarray) -> np.ndarray:
     """The idf that a word's share of the corpus implies for texts of 100 words.
 
     A corpus of sentences has no documents to count, and the texts to be encoded must not set the weights. If words fell
-    independently, a word of share p would stand in 1 - (1 - p)¹⁰⁰ of such texts; idf is minus the logarithm of that. "The"
+    independently, a word of share p would be in 1 - (1 - p)¹⁰⁰ of such texts; idf is minus the logarithm of that. "The"
     gets almost nothing, and a word seen once in a million about 9.
 
     Parameters

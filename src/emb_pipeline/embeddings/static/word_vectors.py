@@ -73,7 +73,7 @@ class WordVectors:
     tokens : sequence of str
         The words, commonest first, without repetition.
     counts : ndarray of shape (n_tokens,), int64
-        How often each stands in the corpus.
+        How often each occurs in the corpus.
     vectors : ndarray of shape (n_tokens, dim), float32
         Their vectors.
     provenance : mapping
@@ -157,7 +157,7 @@ class WordVectors:
         return vectors, counts
 
     def write(self, path: Path | str) -> None:
-        """Write an Arrow IPC file ``token, count, vector``; n-gram vectors go to ``<stem>.subwords.arrow`` beside it.
+        """Write an Arrow IPC file ``token, count, vector``; n-gram vectors go to ``<stem>.subwords.arrow`` next to it.
 
         Each file appears whole or not at all, the main one last.
         """

@@ -21,7 +21,7 @@ from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, seal
 _log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 60.0
-"""Seconds that a killed training loses at most, beside its unfinished epoch; shorter ones write nothing."""
+"""Seconds that a killed training loses at most, besides its unfinished epoch; shorter ones write nothing."""
 
 _FILE = "epochs.safetensors"
 

@@ -104,7 +104,7 @@ class TrainingRequest(Generic[AnyOptions]):
 
 
 def known_words(tokens: TokenCorpus, min_count: int) -> tuple[list[str], np.ndarray]:
-    """List the words that get a vector, commonest first, and how often each stands in the corpus.
+    """List the words that get a vector, commonest first, and how often each occurs in the corpus.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _OUTSIDE_RUNS = "info_file_handler"
 """The handler of conf/logging.yml that writes what is logged outside a run."""
 _FORMAT = "%(asctime)s - %(process)d - %(name)s - %(levelname)s - %(message)s"
 _SPOKEN = ("emb_pipeline", "kedro")
-"""What these warn of is for people; other libraries' warnings stand in the log file alone (conf/logging.yml)."""
+"""What these warn of is for people; other libraries' warnings are in the log file alone (conf/logging.yml)."""
 
 
 class RunLog:

@@ -5,7 +5,7 @@ examples@audit, tokens@overlap ──► audit; examples@<task> ──► withou
 <origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
-What requests take stands in the leaderboard; all of it waits for what `measure` times.
+What requests take is in the leaderboard; all of it waits for what `measure` times.
 """
 
 from __future__ import annotations

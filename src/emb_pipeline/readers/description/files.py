@@ -42,7 +42,7 @@ class Described:
     Attributes
     ----------
     path : str
-        As YAML names it: relative to the project where it lies inside, else absolute.
+        As YAML names it: relative to the project where it is inside, else absolute.
     shape : Shape
         How it holds what it holds.
     reader : str

@@ -161,7 +161,7 @@ def build_subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens:
     -------
     pa.Table
         example_id, text, label, split (train or test). A summary that repeats within a sub-package is one example; one
-        that stands in several is one example in each, on the same side of the split (the audit shows label conflicts).
+        that is in several is one example in each, on the same side of the split (the audit shows label conflicts).
 
     Raises
     ------

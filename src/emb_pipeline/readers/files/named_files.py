@@ -118,7 +118,7 @@ def list_existing_files(source: PlacedSource, raw: Path, project: Path, globs: I
 
 
 def _find_source_folder(source: str, raw: Path) -> Path:
-    # A folder that somebody put among the raw data serves too, under any name that no public source bears.
+    # A folder that somebody put among the raw data serves too, under any name that no public source has.
     if source not in public_sources() and (raw / source).is_dir():
         return raw / source
     return fetch(source, raw, mirror=find_mirror(), progress=True)

@@ -30,7 +30,7 @@ class JsonRows:
     Attributes
     ----------
     holds_texts : bool
-        Whether all values are texts, as they stand in the file.
+        Whether all values are texts, as they are in the file.
     """
 
     holds_texts = False

@@ -18,11 +18,11 @@ class Question:
     Attributes
     ----------
     place : str
-        Where it stands, for messages.
+        Where it is, for messages.
     question_id, title, context_id, context, question : str
         Its name; its article; the name and the text of its paragraph; itself.
     answers : tuple of str
-        As they stand in the context.
+        As they are in the context.
     starts : tuple of int
         The character of the context that each starts at.
     """

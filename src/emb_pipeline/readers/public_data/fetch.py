@@ -44,7 +44,7 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
     """Bring a source's files into ``raw/<source>``, checked; what is there already is not fetched again.
 
     A file that was verified before is not even hashed again while its size and modification time stay. A download that
-    broke off goes on where it stopped; nothing unchecked ever lies under a final name.
+    broke off goes on where it stopped; nothing unchecked ever is under a final name.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source, as it lies in the raw folder.
+    """One file of a source, as it is in the raw folder.
 
     Attributes
     ----------

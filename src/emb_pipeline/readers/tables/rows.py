@@ -29,7 +29,7 @@ def _open(file: NamedFile, source: TabularSource) -> RowsOfFile:
 
 
 def holds_texts(file: NamedFile, source: TabularSource) -> bool:
-    """Say whether all values of a table are texts, as they stand in the file."""
+    """Say whether all values of a table are texts, as they are in the file."""
     return _open(file, source).holds_texts
 
 

@@ -58,7 +58,7 @@ def text_of(value: object, place: str, column: str) -> str:
 
 
 def identifier(value: str) -> str:
-    """Write an id as its table without missing values would have it: pandas writes whole numbers beside missing ones as 1.0.
+    """Write an id as its table without missing values would have it: pandas writes 1 as 1.0 next to missing values.
 
     Examples
     --------

@@ -136,7 +136,7 @@ class CurvePoint:
 def select_pair_tests(
     claims: pd.DataFrame, task: str, pairs: Iterable[tuple[str, str]], n_labels: int = ALL_LABELS
 ) -> Tests:
-    """The tests of pairs of embeddings of a task, in this order, whichever stands first."""
+    """The tests of pairs of embeddings of a task, in this order, whichever comes first."""
     rows = claims[(claims["family"] == (CURVE if n_labels else PAIR)) & (claims["task"] == task)]
     rows = rows[rows["n_labels"] == n_labels]
     signs = {}
@@ -244,7 +244,7 @@ def _place_weights(weights: np.ndarray, start: int, n_columns: int) -> np.ndarra
 def _select_common_rows(
     rows: Sequence[Sequence[Mapping[str, object]]],
 ) -> tuple[list[list[tuple[int, int]]], list[dict[str, object]]]:
-    """Main effects and interactions that several tasks have: where they stand, and what identifies them."""
+    """Main effects and interactions that several tasks have: where they are, and what identifies them."""
     found: dict[tuple[object, ...], list[tuple[int, int]]] = {}
     for number, of_task in enumerate(rows):
         for place, row in enumerate(of_task):

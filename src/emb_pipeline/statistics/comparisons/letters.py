@@ -12,7 +12,7 @@ import numpy as np
 def find_letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[int]]:
     """Systems of each letter; the first letter holds the best system.
 
-    Two systems stand together in a group if and only if they do not differ: the groups are the largest sets without a
+    Two systems share a group if and only if they do not differ: the groups are the largest sets without a
     difference (insert and absorb [1]_).
 
     Parameters

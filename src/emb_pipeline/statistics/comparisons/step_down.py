@@ -295,7 +295,7 @@ class _Set:
 
 
 class _Source:
-    """Variance beyond the units, of the hypotheses that it bears on."""
+    """Variance beyond the units, of the hypotheses that it affects."""
 
     def __init__(self, extra: ExtraVariance, columns: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
         root = compute_root(extra.covariance).T @ columns

@@ -14,7 +14,7 @@ from emb_pipeline.statistics.intervals.metric_ranges import find_largest_differe
 from emb_pipeline.statistics.system_scores import SystemScores
 
 ALL_TASKS = "all tasks"
-"""The decision over several tasks, beside those for each."""
+"""The decision over several tasks, besides those for each."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 SHOWN, ONLY, MEASURED_BEST, NOT_SHOWN = "shown", "only candidate", "best measured", "not shown"
 NOT_ABOVE_FLOOR, NO_CANDIDATE = "not above the floor", ""
-"""How a candidate stands: shown to be not inferior; with nothing to be inferior to; measured best, but not shown; not shown;
+"""Standing of a candidate: shown to be not inferior; nothing to be inferior to; measured best, but not shown; not shown;
 not shown to be better than a control, the largest class or chance; or no candidate (column ``standing`` of the decision)."""
 LARGEST_CLASS, CHANCE = "the largest class", "chance"
 """Floors that are no embedding (column ``floor``)."""

@@ -131,7 +131,7 @@ def recover_numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarr
 
 
 def compute_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
-    """Pseudo-values of the share of items that stand on some unit's list: C + (d_u - mean(d)).
+    """Pseudo-values of the share of items that are on some unit's list: C + (d_u - mean(d)).
 
     d_u = (n - 1) (items on the list of u alone) / n_items is the jackknife's: what the coverage loses without u. Its
     variance is at least that of the coverage, on average [1]_, so intervals are rather too wide than too narrow.

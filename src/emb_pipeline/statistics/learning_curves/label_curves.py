@@ -190,8 +190,8 @@ def resample_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
 def raise_to_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> list[ExtraVariance]:
     """Replace estimates from few draws that are too small by chance.
 
-    Two or three draws may lie close together by chance. A test that takes their variance for the true one then finds what is
-    not there, the more so where the variance over units stands beside it.
+    Two or three draws may be close together by chance. A test that takes their variance for the true one then finds what is
+    not there, the more so where the variance over units is next to it.
 
     Parameters
     ----------

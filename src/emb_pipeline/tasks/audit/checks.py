@@ -83,7 +83,7 @@ def build_keys(table: pa.Table) -> list[str]:
 
 
 def find_repeated(items: Sequence[str]) -> list[int]:
-    """Find the positions of items that stand earlier too."""
+    """Find the positions of items that occur earlier too."""
     seen: set[str] = set()
     repeated = []
     for position, item in enumerate(items):

@@ -20,7 +20,7 @@ CORPUS_CHECKS = (
 WHOLE_RUN, RUN = 16, 8
 """Words in a row that are looked for in a corpus."""
 MOST, HALF = 0.8, 0.5
-"""Share of a held-out text's runs from which it stands in a corpus, or half of it does."""
+"""Share of a held-out text's runs from which it is in a corpus, or half of it does."""
 
 
 def measure_corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> pa.Table:
@@ -37,7 +37,7 @@ def measure_corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorp
     -------
     pa.Table
         task, and the columns of an audit: for each task the lines ``in_corpus`` and ``half_in_corpus``; the examples are
-        the positions of texts in their sequence. Texts of fewer than five tokens do not count: they stand everywhere.
+        the positions of texts in their sequence. Texts of fewer than five tokens do not count: they are everywhere.
 
     Notes
     -----

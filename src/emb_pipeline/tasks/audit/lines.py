@@ -40,7 +40,7 @@ class Check:
     Attributes
     ----------
     name : str
-        As it stands in the table. A ``*`` at its end stands for what the data names: ``class.*`` is the size of each class.
+        As it is in the table. A ``*`` at its end stands for what the data names: ``class.*`` is the size of each class.
     severity : {"size", "warning", "fault", "ceiling"}
         How a count above zero is to be read.
     """

@@ -77,8 +77,8 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
     Notes
     -----
     The ceiling is the best accuracy that any classifier of texts can reach on the test part (on everything, where there is
-    no split): each distinct text gets the label that it bears most often there. What near-duplicates are, and how they are
-    found, stands in `emb_pipeline.text.near_duplicates`; the validation part counts as training, for it is trained on.
+    no split): each distinct text gets the label that it has most often there. What near-duplicates are, and how they are
+    found, is in `emb_pipeline.text.near_duplicates`; the validation part counts as training, for it is trained on.
     """
     ids, texts, labels, splits = (examples[name].to_pylist() for name in ("example_id", "text", "label", "split"))
     tokens = [tokenize(text) for text in texts]

@@ -58,7 +58,7 @@ def evaluate_classification(
     -------
     Evaluation
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
-        ``task.classes``); summaries accuracy, macro_f1, log_loss. Beside them ``accuracy`` from parts of the labels, and
+        ``task.classes``); summaries accuracy, macro_f1, log_loss. Besides them ``accuracy`` from parts of the labels, and
         from resamples of them.
 
     Raises

@@ -15,7 +15,7 @@ Fold = tuple[np.ndarray, np.ndarray]
 def find_example_groups(task: ClassificationTask) -> np.ndarray:
     """Find the position of the first of all examples that are resampled together, for each example.
 
-    Duplicates belong together, and so do the examples of one of the task's own groups. Where a text stands in two groups,
+    Duplicates belong together, and so do the examples of one of the task's own groups. Where a text is in two groups,
     these are one.
 
     Returns

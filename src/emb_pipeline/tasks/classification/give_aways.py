@@ -39,8 +39,8 @@ class GiveAways:
 def find_give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
     """Find signs that nearly all texts with them, and half of the class, have in common.
 
-    A sign of a class stands in `FEWEST` texts or more, in `COMMON` of those of its class, and `PURE` of the texts that it
-    stands in are of this class. A word that a topic brings along seldom does both.
+    A sign of a class is in `FEWEST` texts or more, in `COMMON` of those of its class, and `PURE` of the texts that it
+    is in are of this class. A word that a topic brings along seldom does both.
 
     Parameters
     ----------

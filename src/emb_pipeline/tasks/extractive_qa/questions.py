@@ -34,7 +34,7 @@ def read_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRow
     """Read questions, each with a context and the spans that answer it.
 
     Without files for each split, whole articles are drawn for the test and the validation part by the hash of their title,
-    so that no paragraph, and no neighbour of one, stands in two parts.
+    so that no paragraph, and no neighbour of one, is in two parts.
 
     Parameters
     ----------

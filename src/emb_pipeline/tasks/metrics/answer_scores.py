@@ -19,7 +19,7 @@ def exact_match(answer: str, gold: Sequence[str]) -> float:
 def answer_f1(answer: str, gold: Sequence[str]) -> float:
     """Compute the best F1 of the answer's words against those of a gold answer.
 
-    ``F1 = 2 · common / (words of the answer + words of the gold answer)``, with words counted as often as they stand in
+    ``F1 = 2 · common / (words of the answer + words of the gold answer)``, with words counted as often as they occur in
     both, after `normalize_answer` [1]_. Without a common word it is 0, also where both are nothing but an article.
 
     References

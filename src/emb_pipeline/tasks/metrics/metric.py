@@ -16,7 +16,7 @@ class Metric:
     Attributes
     ----------
     name : str
-        As it stands in tables. A ``*`` at its end stands for what the data names: ``f1_*`` is the F1 of each entity type.
+        As it is in tables. A ``*`` at its end stands for what the data names: ``f1_*`` is the F1 of each entity type.
     label : str
         As it is written in text; ``{}`` is what stands for the ``*``.
     percent : bool

@@ -43,7 +43,7 @@ def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array, ties: TieOrder) ->
 
 
 def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
-    """Write 1 at each rank where a wanted item stands, else 0: shape (n_users, cutoff)."""
+    """Write 1 at each rank where a wanted item is, else 0: shape (n_users, cutoff)."""
     grades = np.zeros((ranks.shape[0], cutoff))
     users = np.repeat(np.arange(ranks.shape[0]), np.diff(ranks.indptr))
     shown = ranks.data <= cutoff
@@ -52,7 +52,7 @@ def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
 
 
 def reciprocal_rank_of_all(ranks: sp.csr_array) -> np.ndarray:
-    """Compute one over the rank of the best item that a user wants, wherever it stands [Voorhees 1999, TREC-8].
+    """Compute one over the rank of the best item that a user wants, wherever it is [Voorhees 1999, TREC-8].
 
     Every user wants an item or more.
     """
@@ -173,7 +173,7 @@ def average_precision(grades: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     grades : ndarray of shape (n_queries, n_ranks)
-        Relevance of the passage at each rank; all relevant passages are among the ranks. Behind a ranking's end stands 0.
+        Relevance of the passage at each rank; all relevant passages are among the ranks. Behind a ranking's end is 0.
 
     Returns
     -------

@@ -24,14 +24,14 @@ held-out unit; and the solution."""
 
 
 class PenaltyPath(Generic[Solution]):
-    """Scores C on a path, and more of it where the best value lies at an end.
+    """Scores C on a path, and more of it where the best value is at an end.
 
     Chosen is the smallest C that, on held-out units, is worse than the best one by no more than a standard error of their
     paired difference (after Breiman et al. 1984, ch. 3.4.3), in quality and in log likelihood alike. Quality is often flat
     over several powers of ten, where the smaller C has the better probabilities. With few units its standard error is wide,
     and quality alone would choose too small a C, for sparse vectors above all; log likelihood alone would where a larger C
     orders the classes better than it knows their probabilities (``benchmarks/penalty_rules.py``). The path ends early once
-    this choice stands still while log loss grows.
+    this choice does not change while log loss grows.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class PenaltyPath(Generic[Solution]):
 
     @property
     def edge(self) -> str:
-        """The end of the path that the choice lies at, if it does: none, low or high."""
+        """The end of the path that the choice is at, if it does: none, low or high."""
         if len(self.scores) > 1 and self.chosen == max(self.scores):
             return "high"
         return "low" if self._is_falling_from_start() else "none"
@@ -118,7 +118,7 @@ class PenaltyPath(Generic[Solution]):
         self.scores[step] = {"c": c, **summaries}
 
     def _is_exhausted(self) -> bool:
-        """Say if the last steps brought nothing: the choice lies before them, and so does the lowest log loss."""
+        """Say if the last steps brought nothing: the choice is before them, and so is the lowest log loss."""
         last = sorted(self.scores)[-PATIENCE:]
         if len(self.scores) <= PATIENCE or self.chosen in last:
             return False

@@ -4,7 +4,7 @@ The model and its C are scikit-learn's: the sum of the log losses, plus ``|W|² 
 things make it some hundred times faster there for text, none of which changes the solution:
 
 * features are expressed in other orthonormal axes (`axes_of`). The penalty is a length, so it does not change; the best
-  weights lie in the span of the training rows, so no more axes than rows are needed, and of sparse columns those that stand
+  weights are in the span of the training rows, so no more axes than rows are needed, and of sparse columns those that are
   in one row together are one;
 * L-BFGS runs in variables scaled by the curvature of each axis, a diagonal that is nearly the whole Hessian in
   principal axes, and starts from the solution for the previous C;
@@ -212,7 +212,7 @@ class _PrincipalAxesOfRows:
 
 
 class _MergedColumns:
-    """Columns that stand in one row alone, and in the same row, are one direction: most 2-grams are such columns."""
+    """Columns that are in one row alone, and in the same row, are one direction: most 2-grams are such columns."""
 
     def __init__(self, features: sp.csr_array) -> None:
         n_samples, n_features = features.shape

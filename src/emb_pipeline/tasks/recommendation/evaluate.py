@@ -77,7 +77,7 @@ def evaluate_recommendation(
     -------
     Evaluation
         Item scores by user: ``ndcg@10``, ``recall@20``, ``mrr`` (of the ranking of all items), ``novelty@10``, ``arp@10``
-        (`emb_pipeline.tasks.metrics.rankings`) and ``coverage@10``, the share of all items that stand on somebody's list of
+        (`emb_pipeline.tasks.metrics.rankings`) and ``coverage@10``, the share of all items that are on somebody's list of
         ten, as pseudo-values. Where ten users or more have a cold test item, ``ndcg@10_cold`` and ``recall@20_cold`` too:
         means over these users, as pseudo-values for all. They rank the cold items among themselves, as in [1]_: whether
         new items are shown at all is what the other metrics measure; here it is which of them. A recommender without

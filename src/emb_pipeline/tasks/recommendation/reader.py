@@ -57,7 +57,7 @@ class RecommendationReader(ExamplesReader):
     def list_held_out(self, tables: Tables) -> list[str]:
         """List nothing: no text is tested on.
 
-        What is tested, who takes what, stands in no text. The texts of the items are the collection, as passages are: they
+        What is tested, who takes what, is in no text. The texts of the items are the collection, as passages are: they
         are all known when a recommendation is made, so a corpus may speak of them.
         """
         return []
@@ -182,7 +182,7 @@ def _draw_users(log: InteractionLog, n_interactions: int | None) -> InteractionL
 
 
 def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
-    """Split interactions by two points in time; what happens at such a point lies after it."""
+    """Split interactions by two points in time; what happens at such a point is after it."""
     ordered = np.sort(log.times)
     tested = ordered[int(len(ordered) * (1 - source.test_share))]
     validates = ordered[int(len(ordered) * (1 - source.test_share - source.validation_share))]

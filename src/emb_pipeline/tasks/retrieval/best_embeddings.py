@@ -35,7 +35,7 @@ def search_with_best(
     names : sequence of str
         Embeddings, the best first.
     failed : set of str
-        Embeddings that are not compared beside them.
+        Embeddings that are not compared with them.
     encoders : mapping
         References to all embeddings, by name.
     options : VectorSearchOptions

@@ -179,7 +179,7 @@ def score_ranking(task: RetrievalTask, ranked: np.ndarray, options: RetrievalOpt
 
 @dataclass(frozen=True)
 class _Found:
-    """Facts of a search beside its ranking."""
+    """Facts of a search besides its ranking."""
 
     dim: int
     encode_seconds: float

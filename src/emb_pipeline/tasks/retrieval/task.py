@@ -77,7 +77,7 @@ class RetrievalTask:
         return TieOrder.of(self.queries, self.passages)
 
     def training_pairs(self) -> tuple[Texts, Texts]:
-        """List each training query beside each passage that is relevant to it: queries and passages of shape (n_pairs,).
+        """List each training query next to each passage that is relevant to it: queries and passages of shape (n_pairs,).
 
         A passage that answers an evaluated query, too, is left out.
         """

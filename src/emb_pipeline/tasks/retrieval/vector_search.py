@@ -85,7 +85,7 @@ SEARCHES = {
 """Columns of a table of searches: one row for each setting. ``in_store``: whether a vector store searched, or this process.
 ``loss`` is what the task's metric loses to an exact search; ``fault`` says why an index's curve is not to be trusted;
 ``recommended`` is one of the settings in the store, and one of those in this process. ``index_bytes``: what a search goes
-through, of all passages together (HAMMING: the bits). ``bytes_per_item``: a passage's vector as it is kept beside the index
+through, of all passages together (HAMMING: the bits). ``bytes_per_item``: a passage's vector as it is kept next to the index
 (HAMMING: what candidates are scored with, in memory or on disk; exact: what is searched)."""
 
 

@@ -67,7 +67,7 @@ def evaluate_sequence_labeling(
     Returns
     -------
     Evaluation
-        See `score_entities`. Beside them ``f1`` from parts of the training sentences, and from resamples of them.
+        See `score_entities`. Besides them ``f1`` from parts of the training sentences, and from resamples of them.
     """
     with threadpool_limits(1):
         train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")

@@ -50,7 +50,7 @@ SENTENCES_SCHEMA = pa.schema(
         ("split", pa.string()),
     ]
 )
-"""``text`` is the sentence as it stands in its source, so that it can be found in a corpus and kept out of it."""
+"""``text`` is the sentence as it is in its source, so that it can be found in a corpus and kept out of it."""
 
 GROUP = pa.field("group", pa.string())
 """A further column of sentences, where the source names groups."""

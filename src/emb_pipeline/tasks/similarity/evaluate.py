@@ -22,7 +22,7 @@ from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.tasks.splits.folds import join_groups
 
 DECIMALS = 6
-"""Scores are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+"""Scores are compared to this precision: what is below is rounding of float32 sums, and would break ties by chance."""
 
 
 def evaluate_similarity(

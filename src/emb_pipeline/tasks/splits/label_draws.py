@@ -16,7 +16,7 @@ STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""
 FEWEST = 30
 MANY_DRAWS = ((300, 10), (1_000, 5))
-"""Draws up to a number of labels: the fewer they are, the more hangs on which."""
+"""Draws up to a number of labels: the fewer they are, the more it matters which."""
 DRAWS = 3
 """Draws of more labels."""
 SEED = 0
@@ -152,7 +152,7 @@ def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     sizes = np.bincount(codes)[np.unique(codes)]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     within = np.arange(len(codes)) - np.repeat(starts, sizes)
-    offsets = np.repeat(rng.random(len(sizes)), sizes)  # where in a class's step its examples stand
+    offsets = np.repeat(rng.random(len(sizes)), sizes)  # where in a class's step its examples are
     place = (within + offsets) / np.repeat(sizes, sizes)
     return np.asarray(by_class[np.argsort(place, kind="stable")], dtype=np.int64)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Architecture:
-    """A type of transformer, by the name that stands as ``model_type`` in its configuration.
+    """A type of transformer, by the ``model_type`` of its configuration.
 
     Attributes
     ----------

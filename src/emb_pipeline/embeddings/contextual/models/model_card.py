@@ -29,7 +29,7 @@ def languages_of(model: Path) -> list[str]:
     Returns
     -------
     list of str
-        Codes as they stand there (``en``, ``multilingual``); none where the card does not say, or there is no card.
+        Codes as they are there (``en``, ``multilingual``); none where the card does not say, or there is no card.
     """
     return [code for code in _list_texts(read_metadata(model).get("language"))[:_MOST] if _CODE.fullmatch(code)]
 

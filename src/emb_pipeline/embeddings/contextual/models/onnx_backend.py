@@ -90,7 +90,7 @@ def _quantise(exported: Path, path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with write_atomically(path) as part, tempfile.TemporaryDirectory() as scratch:
-        # Beside the model that it reads it writes another one, of a name that it has from the first.
+        # Next to the model that it reads it writes another one, of a name that it has from the first.
         copy = shutil.copy(exported, scratch)
         # Matrices alone, each column with a scale of its own: embedding tables stay as they are.
         quantize_dynamic(copy, str(part), weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])

@@ -18,7 +18,7 @@ def device_in_force(wanted: str) -> Device:
     Parameters
     ----------
     wanted : {"cpu", "cuda", "mps", "auto"}
-        As it stands in the options.
+        As it is in the options.
     """
     if wanted in ("cpu", "cuda", "mps"):
         return wanted  # type: ignore[return-value]
@@ -38,7 +38,7 @@ def precision_in_force(wanted: str, device: str) -> Precision:
     Parameters
     ----------
     wanted : {"float32", "bfloat16", "auto"}
-        As it stands in the options.
+        As it is in the options.
     device : {"cpu", "cuda", "mps", "auto"}
         What computes.
     """
@@ -61,7 +61,7 @@ def batch_tokens_in_force(wanted: int | str, device: str, hidden_size: int) -> i
     Parameters
     ----------
     wanted : int or "auto"
-        As it stands in the options.
+        As it is in the options.
     device : {"cpu", "cuda", "mps", "auto"}
         What computes.
     hidden_size : int

@@ -59,7 +59,7 @@ def read_modules(model: Path) -> list[SavedModule]:
     Raises
     ------
     DataError
-        A module needs code that is not the library's, lies outside the folder, or encodes images.
+        A module needs code that is not the library's, is outside the folder, or encodes images.
     """
     place = model / MODULES
     entries = read_json(place) or []

@@ -43,7 +43,7 @@ class TokenizerFit:
 
     @property
     def is_broken(self) -> bool:
-        """Tell whether the model hardly knows this language or script; the bounds lie far from what a known one gives.
+        """Tell whether the model hardly knows this language or script; the bounds are far from what a known one gives.
 
         MiniLM (English) has 0.0 % unknown and 7 % single letters of API text, 100 % single letters of Russian, 69 % unknown
         of Chinese and 40 % of Thai.

@@ -1,6 +1,6 @@
 """Passes of negative sampling over sentences (Mikolov et al. 2013): skip-gram and CBOW, of words or of their subwords.
 
-For each word of a sentence, vectors of what stands around it are held against its own output vector and those of a few
+For each word of a sentence, vectors of what is around it are held against its own output vector and those of a few
 drawn words. The drawn ones are shared by all words around it, so that single dot products become small matrix products:
 two inputs by six outputs at a time stay in registers, and an output vector is fetched once for a whole window (Ji et al.
 2016, "Parallelizing Word2Vec in Shared and Distributed Memory", section 3). One step serves all: CBOW's input is the mean

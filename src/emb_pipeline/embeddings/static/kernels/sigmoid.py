@@ -10,7 +10,7 @@ _points = (np.arange(_SIZE) + 0.5) / _SIZE * 2 * _LARGEST - _LARGEST
 SIGMOID = (1 / (1 + np.exp(-_points))).astype(np.float32)
 """1 / (1 + exp(-x)) at each place, from -8 to 8; beyond, the ends hold."""
 LOG_SIGMOID = (-np.log1p(np.exp(-_points))).astype(np.float32)
-"""Its logarithm; that of 1 minus it stands at the place counted from the end."""
+"""Its logarithm; that of 1 minus it is at the place counted from the end."""
 _SCALE = np.float32(_SIZE / (2 * _LARGEST))
 _MIDDLE = np.float32(_SIZE / 2)
 

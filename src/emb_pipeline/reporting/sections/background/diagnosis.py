@@ -89,7 +89,7 @@ def show_diagnosis(
     if checks.empty:
         return None
     origin_of = dict(zip(checks["embedding"], checks["origin"], strict=True))
-    checks = checks[checks["check"] != PIP_LOSS]  # stands beside the scores of the sizes
+    checks = checks[checks["check"] != PIP_LOSS]  # is next to the scores of the sizes
     return {
         "findings": [
             *_describe_antonyms(checks),

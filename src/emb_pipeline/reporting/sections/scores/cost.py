@@ -129,7 +129,7 @@ def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds"
     Returns
     -------
     Figure
-        One trace per origin, and the line. What costs nothing stands at a tick "0" left of the scale, since a logarithm has
+        One trace per origin, and the line. What costs nothing is at a tick "0" left of the scale, since a logarithm has
         no place for it; what has no known cost is left out.
 
     Raises

@@ -130,7 +130,7 @@ def _build_overview(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def plot_leaderboard(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
-    """Primary metric of all embeddings on a task, best first, with intervals; the letter groups stand beside them.
+    """Primary metric of all embeddings on a task, best first, with intervals; the letter groups are next to them.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ class Collection:
     queries, passages : dict of str to str
         Texts by id.
     queries_name, passages_name : str
-        Where they stand, for messages.
+        Where they are, for messages.
     """
 
     def __init__(self, queries: dict[str, str], passages: dict[str, str], queries_name: str, passages_name: str) -> None:

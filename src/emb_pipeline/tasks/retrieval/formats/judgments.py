@@ -22,7 +22,7 @@ GradeColumn = str | Literal[False] | None
 
 
 class Judgment(NamedTuple):
-    """A grade of a passage for a query, and the place that it stands at."""
+    """A grade of a passage for a query, and the place that it is at."""
 
     place: str
     query_id: str
