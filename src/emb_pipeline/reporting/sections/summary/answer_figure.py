@@ -21,7 +21,7 @@ _Row = Mapping[Hashable, Any]
 
 
 def plot_answer(distinct: pd.DataFrame, names: Names, recommended: str | None, others: Collection[str]) -> go.Figure:
-    """Draw the best of each family, best first; each name stands above its dot, so that it fits a phone.
+    """Draw the best of each family, best first; each name is above its dot, so that it fits a phone.
 
     Parameters
     ----------
