@@ -18,6 +18,7 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
+from emb_pipeline.datasets.mlflow_views import decode_view
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.gathered_tables import STORED
@@ -132,13 +133,50 @@ def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     assert "## topic" in note and "- Deploy" in note and "| embedding | accuracy % |" in note
     assert parent.data.tags["mlflow.source.name"].startswith("kedro run --env tiny") and parent.data.tags["mlflow.user"]
     stored = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert {"answer.md", "leaderboard.csv", "report.html"} <= stored
+    assert {"answer.md", "leaderboard.csv", "leaderboard.json", "report.html"} <= stored
+    assert parent.data.metrics["system/system_memory_usage_megabytes"] > 0
     spent = [run.info.end_time - run.info.start_time for run in cells if "encode_seconds" in run.data.metrics]
     assert spent and max(spent) > 0
     assert all(run.data.metrics["primary_metric"] == run.data.metrics["accuracy"] for run in cells)
     assert {run.data.params["dim"] for run in cells} == {"8", "sparse"}
     board = newest(sequential, "leaderboard")
     assert set(board.loc[board["task"] == "topic", "mlflow_run_id"]) == {run.info.run_id for run in cells}
+    assert {run.info.run_name for run in cells} == set(board.loc[board["task"] == "topic", "embedding"])
+
+
+def test_mlflow_compares_cells_by_interval_cost_hyper_parameter_data_and_model(sequential: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{sequential / 'mlflow.db'}")
+    topic, card = (client.get_experiment_by_name(f"emb/{name}") for name in ("topic", "scorecard"))
+    view = decode_view(topic.tags["mlflow.sharedViewState.tiny"])
+    cells = client.search_runs([topic.experiment_id], view["searchFilter"], order_by=[f"{view['orderByKey']} DESC"])
+    board = newest(sequential, "leaderboard")
+    ranked = board[(board["task"] == "topic") & board["primary"]].set_index("embedding")
+    assert len(cells) == len(ranked)
+    for run in cells:
+        row, found = ranked.loc[run.info.run_name], run.data.metrics
+        assert (found["accuracy_low"], found["accuracy_high"], found["n"]) == (row["ci_low"], row["ci_high"], row["n"])
+        assert run.data.params["probe.folds"] == "3" and "options" not in run.data.tags
+        (data,) = (each.dataset for each in run.inputs.dataset_inputs)
+        assert data.name == "topic" and '"classes": 3' in data.profile and "labels.csv" in data.source
+    assert len({each.dataset.digest for run in cells for each in run.inputs.dataset_inputs}) == 1
+    (word2vec,) = (run for run in cells if run.info.run_name == "domain.word2vec_8")
+    assert word2vec.data.params["corpus"] == "domain" and word2vec.data.params["epochs"].isdecimal()
+    assert {"latency_ms_p50", "train_seconds", "bytes_per_item"} <= word2vec.data.metrics.keys()
+    models = client.search_logged_models([card.experiment_id])
+    assert {model.tags["embedding"] for model in models} == set(board["embedding"])
+    (model,) = (model for model in models if model.name == "domain word2vec_8")
+    assert {(each.dataset_name, each.run_id) for each in model.metrics if each.key == "accuracy"} == {
+        ("topic", word2vec.info.run_id)
+    }
+    trained = client.search_runs([client.get_experiment_by_name("emb/train").experiment_id])
+    assert {each.dataset.name for run in trained for each in run.inputs.dataset_inputs} == {
+        "domain corpus",
+        "generic corpus",
+    }
+    link = f"http://127.0.0.1:5000/#/experiments/{topic.experiment_id}/runs?viewStateShareKey=tiny"
+    assert link in (sequential / "console.txt").read_text()
 
 
 def test_a_labelled_task_has_a_learning_curve_up_to_what_the_leaderboard_says(sequential: Path) -> None:

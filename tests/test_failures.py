@@ -81,7 +81,11 @@ def test_what_follows_from_a_failure_says_where_it_began() -> None:
 def _datasets(folder: Path) -> dict[str, tuple[AbstractDataset[Any, Any], Any]]:
     table = pa.table({"x": [1]})
     tracked = TrackedRunDataset(
-        filepath=str(folder / "r.json"), experiment="e", run_name="r", tracking_uri=f"sqlite:///{folder / 'm.db'}"
+        filepath=str(folder / "r.json"),
+        experiment="e",
+        run_name="r",
+        use_case="u",
+        tracking_uri=f"sqlite:///{folder / 'm.db'}",
     )
     vectors = WordVectors(["a", "b"], np.array([2, 1]), np.eye(2, dtype=np.float32))
     return {

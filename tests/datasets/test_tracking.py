@@ -18,7 +18,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.datasets import mlflow_runs
+from emb_pipeline.datasets import mlflow_runs, mlflow_store
 from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
 
 RECORD = {
@@ -31,14 +31,18 @@ RECORD = {
 
 @pytest.fixture(autouse=True)
 def reachable() -> Iterator[None]:
-    mlflow_runs.forget_outages()
+    mlflow_store.forget_outages()
     yield
-    mlflow_runs.forget_outages()
+    mlflow_store.forget_outages()
 
 
 def dataset(folder: Path, uri: str) -> TrackedRunDataset:
     return TrackedRunDataset(
-        filepath=str(folder / "metrics.json"), experiment="emb/search", run_name="tiny/domain.glove_8", tracking_uri=uri
+        filepath=str(folder / "metrics.json"),
+        experiment="emb/search",
+        run_name="domain.glove_8",
+        use_case="tiny",
+        tracking_uri=uri,
     )
 
 
@@ -50,8 +54,9 @@ def test_saving_writes_one_finished_run(tmp_path: Path) -> None:
     dataset(tmp_path, uri).save(RECORD)
     client = MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("emb/search").experiment_id])
-    assert run.info.status == "FINISHED" and run.info.run_name == "tiny/domain.glove_8"
-    assert run.data.params == {"origin": "domain", "method": "glove", "dim": "8"}
+    assert run.info.status == "FINISHED" and run.info.run_name == "domain.glove_8"
+    assert run.data.params == {"origin": "domain", "method": "glove", "dim": "8", "corpus": "domain"}
+    assert run.data.tags["cell"] == "tiny/domain.glove_8" and run.data.tags["use_case"] == "tiny"
     assert run.data.metrics == {"ndcg_at_10": 0.5, "primary_metric": 0.5, "loss": 0.2}
     assert [point.value for point in client.get_metric_history(run.info.run_id, "loss")] == [0.3, 0.2]
     assert dataset(tmp_path, uri).load()["mlflow_run_id"] == run.info.run_id
@@ -69,7 +74,7 @@ def test_mlflow_being_down_costs_a_warning_and_the_run_is_written_later(
     assert "takes no runs" in caplog.text
     assert dataset(tmp_path, down).load()["mlflow_run_id"] is None
     up = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    mlflow_runs.forget_outages()
+    mlflow_store.forget_outages()
     assert dataset(tmp_path, up).flush()
     client = MlflowClient(up)
     (run,) = client.search_runs([client.get_experiment_by_name("emb/search").experiment_id])
@@ -125,8 +130,8 @@ def test_a_run_with_another_hyper_parameter_says_which_in_name_and_params(tmp_pa
     for options in ('{"window": 5, "epochs": 10}', '{"window": 9, "epochs": 10}', '{"window": 9, "epochs": 10}'):
         dataset(tmp_path, uri).save({**RECORD, "tags": {"options": options}})
     names = [run.info.run_name for run in runs(uri)]
-    assert names == ["tiny/domain.glove_8", "tiny/domain.glove_8 window=9", "tiny/domain.glove_8"]
-    assert [run.data.params["options.window"] for run in runs(uri)] == ["5", "9", "9"]
+    assert names == ["domain.glove_8", "domain.glove_8 window=9", "domain.glove_8"]
+    assert [run.data.params["window"] for run in runs(uri)] == ["5", "9", "9"]
 
 
 @pytest.mark.slow
@@ -182,13 +187,17 @@ def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
         assert len(runs(uri)) == 1
     missed = dataset(tmp_path / "two", uri)
     card = TrackedTablesDataset(
-        filepath=str(tmp_path / "card"), experiment="emb/scorecard", run_name="tiny/domain.glove_8", tracking_uri=uri
+        filepath=str(tmp_path / "card"),
+        experiment="emb/scorecard",
+        run_name="domain.glove_8",
+        use_case="tiny",
+        tracking_uri=uri,
     )
     missed.save(RECORD)
     card.save({"cells": cells})
     assert missed.load()["mlflow_run_id"] is None and "takes no runs" in caplog.text
     with server(tmp_path, port):
-        mlflow_runs.forget_outages()
+        mlflow_store.forget_outages()
         assert missed.flush() and card.flush() and missed.flush() and card.flush()
         assert len(runs(uri)) == 2 and missed.load()["mlflow_run_id"] in {run.info.run_id for run in runs(uri)}
         assert [run.data.metrics["search/ndcg_at_10"] for run in runs(uri, "emb/scorecard")] == [0.5]

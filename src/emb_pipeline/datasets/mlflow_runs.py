@@ -1,32 +1,35 @@
-"""Runs and models in an MLflow store, which may be down: then a warning is all that it costs."""
+"""Runs and registered models in an MLflow store."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, flatten_mapping
+from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow_params import list_params
+from emb_pipeline.datasets.mlflow_store import LONGEST_TAG, NOTE, clean_tags, find_experiment, is_number, try_store
 from emb_pipeline.redaction import redact
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.storage.atomic import has_ended, name_this_process
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
 PROCESS = "process"
 """Tag of a run that is open: the process that will close it."""
-NOTE = "mlflow.note.content"
-"""Tag that MLflow shows as a run's description."""
-_ASK_AGAIN_SECONDS = 60.0
-_unreachable_since: dict[str, float] = {}
+_IN_PARAMS = "options"
+"""Tag of a record that MLflow holds as params."""
+_TABLE = "leaderboard.json"
 _PARAMS_PER_BATCH, _METRICS_PER_BATCH = 100, 800
-_LONGEST_PARAM, _LONGEST_TAG = 500, 8000
 
 
 def log_run(
@@ -39,52 +42,7 @@ def log_run(
     str or None
         The run's id; None, after a warning, if MLflow cannot be reached or refuses this record.
     """
-    return _try_store(tracking_uri, run_name, lambda: _write_run(tracking_uri, experiment, run_name, record, status))
-
-
-def forget_outages() -> None:
-    """Ask stores again that could not be reached."""
-    _unreachable_since.clear()
-
-
-def _try_store(tracking_uri: str, what: str, work: Callable[[], str]) -> str | None:
-    """Do the work and return its result; None, after a warning, if the store cannot be reached or refuses what it is given.
-
-    A store that cannot be reached is asked again after a minute: each record would wait for its time-out otherwise. What a
-    store refuses is the matter of one record.
-    """
-    since = _unreachable_since.get(tracking_uri)
-    if since is not None and time.monotonic() - since < _ASK_AGAIN_SECONDS:
-        return None
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        done = work()
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = redact(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        if _is_refusal(error):
-            LOGGER.warning("MLflow refuses %s (%s); its result is kept, and a later run tries again", what, reason)
-            return None
-        if since is None:
-            LOGGER.warning(
-                "MLflow at %s takes no runs (%s); results are kept and written to it by a later run",
-                redact(tracking_uri),
-                reason,
-            )
-        _unreachable_since[tracking_uri] = time.monotonic()
-        return None
-    _unreachable_since.pop(tracking_uri, None)
-    return done
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Tell whether a store that can be reached does not take what it is given."""
-    code = str(getattr(error, "error_code", ""))
-    return code not in ("", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+    return try_store(tracking_uri, run_name, lambda: _write_run(tracking_uri, experiment, run_name, record, status))
 
 
 def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any], status: str) -> str:
@@ -92,32 +50,48 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
     from mlflow.entities import Metric, Param
 
     client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
-    tags = _clean_tags({"cell": run_name, PROCESS: name_this_process(), **record.get("tags", {})})
+    tags = {name: value for name, value in record.get("tags", {}).items() if name != _IN_PARAMS}
+    tags = clean_tags({PROCESS: name_this_process(), **tags})
     if parent := os.environ.get(PARENT_RUN):
         tags["mlflow.parentRunId"] = parent
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]
     values += [(name, value, step) for name, series in record.get("series", {}).items() for step, value in enumerate(series)]
-    metrics = [Metric(clean_mlflow_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
-    given = _list_params(record)
-    params = [Param(name, value) for name, value in given.items()]
-    place = find_experiment(client, experiment)
-    name, start = _name_run(client, place, run_name, given), now - int(1000 * _find_seconds(record))
-    run_id = str(client.create_run(place, start_time=start, run_name=name, tags=tags).info.run_id)
+    metrics = [Metric(clean_mlflow_name(name), float(value), now, step) for name, value, step in values if is_number(value)]
+    params = [Param(name, value) for name, value in list_params(record).items()]
+    place, start = find_experiment(client, experiment).experiment_id, now - int(1000 * _find_seconds(record))
+    run_id = str(client.create_run(place, start_time=start, run_name=run_name[:250], tags=tags).info.run_id)
     try:
         batches = _cut(metrics, _METRICS_PER_BATCH), _cut(params, _PARAMS_PER_BATCH)
         for of_metrics, of_params in zip_longest(*batches, fillvalue=()):
             client.log_batch(run_id, metrics=of_metrics, params=of_params)
-        client.set_terminated(run_id, status)
+        if inputs := record.get("inputs"):
+            client.log_inputs(run_id, [_build_input(each) for each in inputs])
+        client.set_terminated(run_id, status, now)
     except Exception:
         _delete_quietly(client, run_id)  # a run without its values would stay open
         raise
     return run_id
 
 
+def _build_input(facts: Mapping[str, Any]) -> Any:
+    """Build what MLflow shows in the column of data sets: name, digest, where it is from, and sizes; never the data."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    data = Dataset(
+        name=facts["name"],
+        digest=facts["digest"],
+        source_type="local",
+        source=json.dumps({"uri": redact(str(facts["source"]))}),
+        schema=json.dumps({"mlflow_colspec": facts["columns"]}) if facts.get("columns") else None,
+        profile=json.dumps(facts["profile"]),
+    )
+    return DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", facts["context"])])
+
+
 def _find_seconds(record: Mapping[str, Any]) -> float:
     """Find how long the work took that a record is about: it is over when its run is written."""
     metrics = record.get("metrics", {})
-    return sum(float(metrics[name]) for name in UNTIL_SCORED if _is_number(metrics.get(name)))
+    return sum(float(metrics[name]) for name in UNTIL_SCORED if is_number(metrics.get(name)))
 
 
 def _cut(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -132,56 +106,11 @@ def _delete_quietly(client: Any, run_id: str) -> None:
         LOGGER.debug("MLflow keeps run %s, which holds nothing: %s", run_id, redact(str(error)))
 
 
-def _list_params(record: Mapping[str, Any]) -> dict[str, str]:
-    """List axes of the grid and hyper-parameters by name; long ones are in the tag ``options`` alone."""
-    options = record.get("tags", {}).get("options")
-    flat = dict(flatten_mapping(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
-    given = {**{f"options.{name}": value for name, value in flat.items()}, **record.get("params", {})}
-    named = {clean_mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
-    return {name: value for name, value in named.items() if len(value) <= _LONGEST_PARAM}
-
-
-def _name_run(client: Any, experiment: str, run_name: str, params: Mapping[str, str]) -> str:
-    """Name a run, with what differs from the last run of the same cell: ``base/domain.word2vec_100 window=9``."""
-    quoted = run_name.replace("'", "")
-    before = client.search_runs(
-        [experiment], f"tags.cell = '{quoted}'", max_results=1, order_by=["attributes.start_time DESC"]
-    )
-    if not before:
-        return run_name
-    known = before[0].data.params
-    changed = [
-        f"{name.removeprefix('options.')}={value}"
-        for name, value in params.items()
-        if name in known and known[name] != value
-    ]
-    return " ".join([run_name, *changed])[:250]
-
-
-def _clean_tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {clean_mlflow_name(name): redact(str(value))[:_LONGEST_TAG] for name, value in tags.items()}
-
-
-def find_experiment(client: Any, name: str) -> str:
-    """Find the id of an MLflow experiment; make it, or restore a deleted one. Two processes may ask at once."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return str(client.create_experiment(name))
-        except MlflowException:
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-        LOGGER.info("MLflow's experiment %s was deleted; it is restored, since new runs belong to it", name)
-    return str(found.experiment_id)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def name_run(name: str, record: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """Name a run, with the hyper-parameters that differ from the run before it: ``domain.word2vec_100 window=9``."""
+    now, known = list_params(record), list_params(before)
+    changed = [f"{key}={value}" for key, value in now.items() if key in known and known[key] != value]
+    return " ".join([name, *changed])[:250]
 
 
 def open_run(
@@ -193,34 +122,59 @@ def open_run(
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri)
-        place = find_experiment(client, experiment)
+        place = find_experiment(client, experiment).experiment_id
         _close_abandoned(client, place)
-        run = client.create_run(place, run_name=name, tags=_clean_tags({**tags, PROCESS: name_this_process()}))
+        run = client.create_run(place, run_name=name, tags=clean_tags({**tags, PROCESS: name_this_process()}))
         client.log_dict(run.info.run_id, json.loads(redact(json.dumps(config, default=str))), "config.json")
         return str(run.info.run_id)
 
-    return _try_store(tracking_uri, name, start)
+    return try_store(tracking_uri, name, start)
 
 
-def write_answer(tracking_uri: str, run_id: str, texts: Mapping[str, str], metrics: Mapping[str, float], page: Path) -> None:
-    """Give an open run its answer: texts by the name of their file, the first of them its description, too; and a page."""
+@dataclass(frozen=True)
+class Answer:
+    """What a run found.
+
+    Attributes
+    ----------
+    note : str
+        The answer in Markdown: the description of the run, and a file.
+    metrics : mapping of str to float
+        The highest score of each task, and counts.
+    leaderboard : DataFrame
+        A file of comma-separated values, and a table that MLflow compares between runs.
+    page : Path
+        The report.
+    """
+
+    note: str
+    metrics: Mapping[str, float]
+    leaderboard: pd.DataFrame
+    page: Path
+
+
+def write_answer(tracking_uri: str, run_id: str, answer: Answer) -> None:
+    """Give an open run its answer."""
 
     def write() -> str:
         from mlflow import MlflowClient
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric, RunTag
 
         client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
-        client.set_tag(run_id, NOTE, redact(next(iter(texts.values())))[:_LONGEST_TAG])
-        values = [
-            Metric(clean_mlflow_name(name), float(value), now, 0) for name, value in metrics.items() if _is_number(value)
+        metrics = [
+            Metric(clean_mlflow_name(name), float(value), now, 0)
+            for name, value in answer.metrics.items()
+            if is_number(value)
         ]
-        client.log_batch(run_id, metrics=values)
-        for name, text in texts.items():
-            client.log_text(run_id, redact(text), name)
-        client.log_artifact(run_id, str(page))
+        note = redact(answer.note)
+        client.log_batch(run_id, metrics=metrics, tags=[RunTag(NOTE, note[:LONGEST_TAG])])
+        client.log_text(run_id, note, "answer.md")
+        client.log_text(run_id, answer.leaderboard.to_csv(index=False), "leaderboard.csv")
+        client.log_table(run_id, answer.leaderboard.astype(object).where(answer.leaderboard.notna(), None), _TABLE)
+        client.log_artifact(run_id, str(answer.page))
         return run_id
 
-    _try_store(tracking_uri, "the answer of the run", write)
+    try_store(tracking_uri, "the answer of the run", write)
 
 
 def close_run(tracking_uri: str, run_id: str, status: str) -> None:
@@ -232,7 +186,7 @@ def close_run(tracking_uri: str, run_id: str, status: str) -> None:
         MlflowClient(tracking_uri).set_terminated(run_id, status)
         return run_id
 
-    _try_store(tracking_uri, run_id, end_run)
+    try_store(tracking_uri, run_id, end_run)
 
 
 def _close_abandoned(client: Any, experiment: str) -> None:
@@ -290,7 +244,8 @@ def register_model(
         client = mlflow.MlflowClient(tracking_uri)
         # None unsets it again: MLflow writes it into the environment, where later runs of the process would find it.
         before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-        run = client.create_run(find_experiment(client, experiment), run_name=name, tags={"cell": name, **tags})
+        place = find_experiment(client, experiment).experiment_id
+        run = client.create_run(place, run_name=name, tags=clean_tags({"cell": name, **tags}))
         mlflow.set_tracking_uri(tracking_uri)
         try:
             with mlflow.start_run(run_id=run.info.run_id):
@@ -307,4 +262,4 @@ def register_model(
             mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
         return str(logged.registered_model_version)
 
-    return _try_store(tracking_uri, name, register)
+    return try_store(tracking_uri, name, register)

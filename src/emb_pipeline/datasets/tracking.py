@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,18 +15,40 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.datasets.mlflow_runs import log_run
+from emb_pipeline.datasets.mlflow_params import list_inputs
+from emb_pipeline.datasets.mlflow_runs import log_run, name_run
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
+RUN_NAME = "mlflow_run_name"
+"""Key of a record: the name of its run."""
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """Where the runs of one dataset go, and what they are called."""
+
+    tracking_uri: str
+    experiment: str
+    name: str
+    use_case: str
+
+    def write(self, record: Mapping[str, Any], name: str | None = None, status: str = "FINISHED") -> str | None:
+        """Write a record as one run that is over; None, after a warning, if MLflow does not take it."""
+        tags = {"use_case": self.use_case, "cell": f"{self.use_case}/{self.name}", **record.get("tags", {})}
+        of_run = {**record, "tags": tags, "inputs": list_inputs(record, self.use_case)}
+        return log_run(self.tracking_uri, self.experiment, name or self.name, of_run, status=status)
+
 
 class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
     """A record as one JSON file and one finished MLflow run.
 
-    The record's ``params`` are the axes that vary over the grid, ``metrics`` numbers, ``series`` lists of numbers by
-    step, ``tags`` everything else. A failure in place of the record is a failed run, with its reason among the tags.
+    The record's ``params`` are the axes that vary over the grid, ``probe`` the hyper-parameters of an evaluation,
+    ``metrics`` numbers, ``series`` lists of numbers by step, ``inputs`` the data that it is about, ``tags`` everything else.
+    Options of the method are the tag ``options``; MLflow holds them as params. A failure in place of the record is a failed
+    run, with its reason among the tags.
 
     Parameters
     ----------
@@ -34,7 +57,9 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
     experiment : str
         MLflow experiment.
     run_name : str
-        Name of the run, and its ``cell`` tag.
+        Name of the run: that of the embedding.
+    use_case : str
+        A tag of the run; the tag ``cell`` is both, ``<use_case>/<run_name>``.
     tracking_uri : str
         MLflow store.
     metadata : dict, optional
@@ -42,11 +67,23 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
     """
 
     def __init__(
-        self, *, filepath: str, experiment: str, run_name: str, tracking_uri: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        experiment: str,
+        run_name: str,
+        use_case: str,
+        tracking_uri: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = PurePosixPath(filepath)
-        self._experiment, self._run_name, self._tracking_uri = experiment, run_name, tracking_uri
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case)
         self.metadata = metadata
+
+    @property
+    def experiment(self) -> str:
+        """MLflow experiment of its runs."""
+        return self._run.experiment
 
     def load(self) -> dict[str, Any] | Failed:
         return self.failure() or self._record()
@@ -54,9 +91,10 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
     def save(self, data: Mapping[str, Any] | Failed) -> None:
         if isinstance(data, Failed):
             store_failure(Path(self._filepath), data)
-            log_run(self._tracking_uri, self._experiment, self._run_name, make_failed_record(data), status="FAILED")
+            self._run.write(make_failed_record(data), status="FAILED")
             return
-        self._write({**data, "mlflow_run_id": self._track(data)})
+        named = {**data, RUN_NAME: name_run(self._run.name, data, self._record() if self._exists() else {})}
+        self._write({**named, "mlflow_run_id": self._track(named)})
         forget_failure(Path(self._filepath))
 
     def failure(self) -> Failed | None:
@@ -87,13 +125,13 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
             write_json(record, path)
 
     def _track(self, record: Mapping[str, Any]) -> str | None:
-        return log_run(self._tracking_uri, self._experiment, self._run_name, record)
+        return self._run.write(record, record.get(RUN_NAME))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "experiment": self._experiment, "run_name": self._run_name}
+        return {"filepath": str(self._filepath), "experiment": self._run.experiment, "run_name": self._run.name}
 
 
 class TrackedTablesDataset(TablesDataset):
@@ -101,17 +139,35 @@ class TrackedTablesDataset(TablesDataset):
 
     Parameters
     ----------
-    filepath, experiment, run_name, tracking_uri, metadata
+    filepath, experiment, run_name, use_case, tracking_uri, metadata
         As for ``TrackedRunDataset``; ``filepath`` is a folder.
     """
 
     def __init__(
-        self, *, filepath: str, experiment: str, run_name: str, tracking_uri: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        experiment: str,
+        run_name: str,
+        use_case: str,
+        tracking_uri: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        self._experiment, self._run_name, self._tracking_uri = experiment, run_name, tracking_uri
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case)
 
     TRACKED = "mlflow.json"
+
+    @property
+    def experiment(self) -> str:
+        """MLflow experiment of its runs."""
+        return self._run.experiment
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that MLflow took; None while it took none."""
+        path = Path(self._filepath) / self.TRACKED
+        return str(json.loads(path.read_text(encoding="utf-8"))["mlflow_run_id"]) if path.is_file() else None
 
     def save(self, data: Tables | Failed) -> None:
         super().save(data)
@@ -128,7 +184,7 @@ class TrackedTablesDataset(TablesDataset):
     def _track(self, cells: pa.Table) -> bool:
         if not cells.num_rows:
             return True
-        run_id = log_run(self._tracking_uri, self._experiment, self._run_name, _build_scorecard(cells))
+        run_id = self._run.write(_build_scorecard(cells))
         if run_id is not None:
             with write_atomically(Path(self._filepath) / self.TRACKED) as path:
                 path.write_text(json.dumps({"mlflow_run_id": run_id}), encoding="utf-8")

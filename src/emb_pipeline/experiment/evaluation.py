@@ -21,6 +21,7 @@ from emb_pipeline.tasks.cell_tables import KNOWN
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
+from emb_pipeline.tasks.examples.facts import describe_examples
 from emb_pipeline.tasks.metrics.class_results import PREDICTED
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import MEASURED_DRAWS, CellIdentity, build_training_draws, stamp_item_scores
@@ -52,7 +53,7 @@ def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition:
     evaluation.details.update(coverage_details(measure_coverage(encoder, tables)) | measure_cut_texts(encoder, tables))
     _warn_of_low_coverage(evaluation.details, cell, definition)
     _warn_of_drift(evaluation.details, cell, definition)
-    return build_cell_scores(evaluation, cell, definition)
+    return build_cell_scores(evaluation, tables, cell, definition)
 
 
 def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingSpec, definition: TaskDefinition) -> None:
@@ -67,7 +68,7 @@ def _warn_of_drift(details: Mapping[str, Any], cell: EmbeddingSpec, definition: 
         _log.warning("%s on %s: %s", cell.name, definition.name, warning)
 
 
-def build_cell_scores(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
+def build_cell_scores(evaluation: Evaluation, tables: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
     """Write the cell on every row of what an evaluation measured.
 
     Raises
@@ -99,7 +100,7 @@ def build_cell_scores(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
     draws = MEASURED_DRAWS.empty_table() if evaluation.training_draws is None else evaluation.training_draws
     return (
         item_scores,
-        build_cell_record(evaluation, cell, definition),
+        build_cell_record(evaluation, tables, cell, definition),
         predicted,
         build_training_draws(draws, cell.name, definition.name),
     )
@@ -122,8 +123,10 @@ def find_dimension(evaluation: Evaluation, cell: EmbeddingSpec) -> int | None:
     return (evaluation.dim or cell.dim) if METHODS[cell.method].is_dense else None
 
 
-def build_cell_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> dict[str, Any]:
-    """Build the record of what a cell scored and cost, for MLflow and the leaderboard."""
+def build_cell_record(
+    evaluation: Evaluation, tables: Tables, cell: EmbeddingSpec, definition: TaskDefinition
+) -> dict[str, Any]:
+    """Build the record of what a cell scored and cost, and of which data, for MLflow and the leaderboard."""
     primary = KINDS[definition.kind].primary_metric
     return {
         "embedding": cell.name,
@@ -150,6 +153,8 @@ def build_cell_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
             "options": cell.options.model_dump_json(),
             **_list_warnings(evaluation.details),
         },
+        "probe": definition.evaluation.model_dump(mode="json"),
+        "inputs": [describe_examples(tables, definition.name, definition.source)],
         "details": evaluation.details,
         "label_draws": evaluation.label_draws,
     }

@@ -25,6 +25,8 @@ class Console:
             return
         from rich.console import Console as Terminal
 
+        from emb_pipeline.datasets.mlflow_leaderboard import find_links
+        from emb_pipeline.hooks.mlflow_answer import find_experiments
         from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures
 
         known = Terminal()
@@ -52,6 +54,8 @@ class Console:
             soft_wrap=True,
             highlight=False,
         )
+        for task, link in find_links(find_tracking_uri(), use_case, find_experiments(catalog)).items():
+            terminal.print(f"compare  {link}   ({task})", soft_wrap=True, highlight=False)
         environment = find_active_environment()
         viz = f"kedro viz run --env {environment}" if environment else "kedro viz run"
         terminal.print(f"graph    {viz}   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

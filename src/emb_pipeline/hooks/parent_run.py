@@ -8,19 +8,16 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import find_tracking_uri, load_active_parameters, project_path
-from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
 
-_ANSWER = ("leaderboard", "decision", "relaxations", "report.joint_choice")
-"""Tables that the answer of a run is written from."""
+_KILLED = "KILLED"
 
 
 class ParentRun:
@@ -35,35 +32,42 @@ class ParentRun:
     def __init__(self) -> None:
         self._uri, self._process = "", 0
         self._run_id: str | None = None
+        self._monitor: Any = None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the parent run."""
         from emb_pipeline.datasets import mlflow_runs
+        from emb_pipeline.datasets.mlflow_machine import MachineMonitor
 
         self._uri, self._process = find_tracking_uri(), os.getpid()
         self._run_id = mlflow_runs.open_run(self._uri, self.EXPERIMENT, *_describe_run(run_params))
         if self._run_id:
             os.environ[mlflow_runs.PARENT_RUN] = self._run_id
-        atexit.register(self._close, "KILLED")
+            self._monitor = MachineMonitor(self._uri, self._run_id)
+            self._monitor.start()
+        atexit.register(self._close, _KILLED)
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._terminate)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        """Write what MLflow could not take before, give the parent run its answer, and close it."""
+        """Write what MLflow could not take before, give cells and parent run what was found, and close it."""
         from kedro.framework.project import pipelines
 
-        from emb_pipeline.datasets import mlflow_runs
+        from emb_pipeline.datasets import mlflow_leaderboard, mlflow_runs, mlflow_store
+        from emb_pipeline.hooks import mlflow_answer
 
-        mlflow_runs.forget_outages()
+        mlflow_store.forget_outages()
         for name in sorted(pipelines["__default__"].all_outputs()):
             flush = getattr(catalog.get(name), "flush", None)
             if flush is not None:
                 flush()
-        is_answered = "report_page" in pipeline.all_outputs() and all(catalog.exists(name) for name in _ANSWER)
-        if self._run_id and is_answered:
-            mlflow_runs.write_answer(self._uri, self._run_id, *_gather_answer(catalog))
+        if "report_page" in pipeline.all_outputs() and all(catalog.exists(name) for name in mlflow_answer.ANSWER):
+            use_case = load_active_parameters()["use_case"]
+            mlflow_leaderboard.track_leaderboard(self._uri, use_case, *mlflow_answer.gather_leaderboard(catalog))
+            if self._run_id:
+                mlflow_runs.write_answer(self._uri, self._run_id, mlflow_answer.gather_answer(catalog))
         self._close("FINISHED")
 
     @hook_impl
@@ -75,10 +79,13 @@ class ParentRun:
         from emb_pipeline.datasets import mlflow_runs
 
         run_id, self._run_id = self._run_id, None
+        monitor, self._monitor = self._monitor, None
         os.environ.pop(mlflow_runs.PARENT_RUN, None)
         atexit.unregister(self._close)
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == self._terminate:
             signal.signal(signal.SIGTERM, self._before)
+        if monitor and status != _KILLED:  # a killed process takes its threads with it, and waits for none
+            monitor.stop()
         if run_id:
             mlflow_runs.close_run(self._uri, run_id, status)
 
@@ -88,23 +95,9 @@ class ParentRun:
             for worker in psutil.Process().children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     worker.kill()
-            self._close("KILLED")
+            self._close(_KILLED)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-
-
-def _gather_answer(catalog: Any) -> tuple[dict[str, str], dict[str, float], Path]:
-    """Gather what a run found: the answer in Markdown and the leaderboard, the highest score of each task, and the page."""
-    from emb_pipeline.reporting.markdown import write_answer
-    from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
-
-    folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
-    board = catalog.load("leaderboard").to_pandas()
-    able = board[board["origin"] != CONTROL]
-    best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
-    counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
-    texts = {"answer.md": write_answer(load_answer_tables(catalog)), "leaderboard.csv": board.to_csv(index=False)}
-    return texts, {**best, **counts}, folder / "latest" / "report.html"
 
 
 def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
