@@ -133,7 +133,7 @@ def open_run(
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run found.
+    """The findings of a run.
 
     Attributes
     ----------
