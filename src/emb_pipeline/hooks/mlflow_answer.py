@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -55,8 +55,8 @@ def gather_leaderboard(catalog: Any) -> tuple[list[RankedTask], Scorecards]:
 def find_experiments(catalog: Any) -> dict[str, str]:
     """Find the MLflow experiment of each task of a leaderboard."""
     board = _load(catalog, "leaderboard")
-    first = {task: str(rows["embedding"].iloc[0]) for task, rows in board.groupby("task", sort=False)}
-    return {str(task): catalog.get(f"{name}.{task}.metrics").experiment for task, name in first.items()}
+    first = board.drop_duplicates("task").to_dict("records")
+    return {row["task"]: catalog.get(f"{row['embedding']}.{row['task']}.metrics").experiment for row in first}
 
 
 def _gather_task(catalog: Any, use_case: str, rows: pd.DataFrame, decision: pd.DataFrame) -> RankedTask | None:
@@ -64,7 +64,7 @@ def _gather_task(catalog: Any, use_case: str, rows: pd.DataFrame, decision: pd.D
     if primary.empty:
         return None
     task, kind, metric = (str(primary[name].iloc[0]) for name in ("task", "kind", "metric"))
-    decided = decision.set_index("embedding")
+    decided = {str(row["embedding"]): row for row in decision.to_dict("records")}
     cells, experiment = [], ""
     for embedding, scored in rows.groupby("embedding", sort=False):
         dataset = catalog.get(f"{embedding}.{task}.metrics")
@@ -73,12 +73,15 @@ def _gather_task(catalog: Any, use_case: str, rows: pd.DataFrame, decision: pd.D
             continue
         experiment = dataset.experiment
         inputs = record.get("inputs") or [{"name": task, "digest": ""}]
-        costs = decided.loc[embedding] if embedding in decided.index else {}
         cells.append(
             RankedCell(
                 embedding=str(embedding),
                 run_id=record["mlflow_run_id"],
-                metrics={**_list_scores(scored), **_list_costs(scored.iloc[0]), **_list_costs(costs)},
+                metrics={
+                    **_list_scores(scored),
+                    **_list_costs(scored.iloc[0].to_dict()),
+                    **_list_costs(decided.get(str(embedding), {})),
+                },
                 params=list_params(record),
                 dataset=inputs[0]["name"],
                 digest=cut_digest(inputs[0]["digest"]),
@@ -101,9 +104,10 @@ def _list_scores(rows: pd.DataFrame) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if pd.notna(value)}
 
 
-def _list_costs(row: Mapping[Any, Any] | pd.Series) -> dict[str, float]:
+def _list_costs(row: Mapping[Hashable, Any]) -> dict[str, float]:
     return {name: float(row[name]) for name in COSTS if name in row and pd.notna(row[name])}
 
 
 def _load(catalog: Any, name: str) -> pd.DataFrame:
-    return catalog.get(name).load().to_pandas()
+    table: pd.DataFrame = catalog.get(name).load().to_pandas()
+    return table
