@@ -12,6 +12,7 @@ from emb_pipeline.datasets.mlflow_leaderboard import RankedCell, RankedTask, Sco
 from emb_pipeline.datasets.mlflow_params import cut_digest, list_params
 from emb_pipeline.datasets.mlflow_runs import Answer
 from emb_pipeline.datasets.mlflow_views import View, name_bounds
+from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.reporting.markdown import write_answer
 from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
 from emb_pipeline.statistics.costs import COSTS
@@ -25,12 +26,11 @@ def gather_answer(catalog: Any) -> Answer:
     """Gather what a run found: the answer in Markdown, the leaderboard, the highest score of each task, and the page."""
     folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
     board = _load(catalog, "leaderboard")
-    decided = [_load(catalog, name) for name in ANSWER[1:]]
     able = board[board["origin"] != CONTROL]
     best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
     counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
     return Answer(
-        note=write_answer(board, *decided),
+        note=write_answer(load_answer_tables(catalog)),
         metrics={**best, **counts},
         leaderboard=board,
         page=folder / "latest" / "report.html",
