@@ -59,7 +59,7 @@ class RankedTask:
 
 @dataclass(frozen=True)
 class Scorecards:
-    """Where the models stand: an MLflow experiment, with one run per embedding."""
+    """Where the models are: an MLflow experiment, with one run per embedding."""
 
     experiment: str
     runs: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def _write_cell(client: Any, use_case: str, run: Any, cell: RankedCell, models: 
     before = {tag: run.data.tags.get(tag) for tag in tags}
     if before == tags and all(known.get(name) == value for name, value in wanted.items()):
         return
-    # The end of the run as the time of what it has, too: a value stands once in its history.
+    # The end of the run as the time of what it has, too: a value is in its history once.
     end = run.info.end_time or now
     metrics = [
         Metric(name, value, end if known.get(name, value) == value else now, 0, model, cell.dataset, cell.digest)

@@ -18,7 +18,7 @@ from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
 LEADERBOARD = "leaderboard"
 """Tag of the runs that the last leaderboard of a use case is made of: the use case."""
 LOCAL_PAGE = "http://127.0.0.1:5000"
-"""Where ``mlflow ui`` shows a store that no server stands before."""
+"""Where ``mlflow ui`` shows a store without a server."""
 _TAG = "mlflow.sharedViewState."
 _DEFLATED = "deflate;"
 _COSTS = ("latency_ms_p50", "encode_seconds", "train_seconds", "bytes_per_item")
