@@ -95,6 +95,17 @@ def test_the_grid_fills_and_the_first_two_scores_of_a_task_are_a_leaderboard() -
     assert topic.count("■") + topic.count("✗") + topic.count("□") + topic.count("·") == 60
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_how_long_a_training_takes_still_is_seen_on_a_narrow_terminal_too(width: int) -> None:
+    state = play(make_events(3))
+    step = "domain.embedding_0.topic.evaluate"
+    state.apply({"event": "start", "time": START + 20, "node": step, "process": 1})
+    said = "domain.embedding_0.topic: epoch 3 of 5, loss 0.1234, 1,234,567 words/s, 12 s left"
+    state.apply({"event": "says", "time": START + 21, "node": step, "text": said})
+    (line,) = [line for line in show(state, width, 30) if "topic: evaluate" in line]
+    assert line.rstrip().endswith("words/s, 12 s left") and line.count("domain.embedding_0") == 1
+
+
 def test_time_left_follows_the_pace_of_the_nodes_that_have_ended() -> None:
     slow = make_events(20, n_scored=10)
     state, quick = play(slow), play([{**event, "seconds": 0.1} if event["event"] == "end" else event for event in slow])

@@ -112,7 +112,7 @@ def _draw_dense_grid(state: RunState, width: int) -> list[Text]:
     origins: dict[str, list[str]] = {}
     for embedding in state.embeddings:
         origins.setdefault(embedding.partition(".")[0], []).append(embedding)
-    name_width = min(max(map(len, state.tasks)) + 2, 16)
+    name_width = min(max(map(len, state.tasks)) + 2, 20)
     widths = {origin: max(len(origin), len(members)) + 2 for origin, members in origins.items()}
     counts = name_width + sum(widths.values()) > width
     if counts:
@@ -167,16 +167,18 @@ def _draw_rank(ranking: list[Score], number: int, column: int) -> Text:
 
 def _draw_running(state: RunState, width: int) -> list[Text]:
     steps = state.running
-    lines = [_draw_step(step, state.now) for step in steps[:_MOST_RUNNING]]
+    lines = [_draw_step(step, state.now, width) for step in steps[:_MOST_RUNNING]]
     if len(steps) > _MOST_RUNNING:
         lines.append(Text(f"and {len(steps) - _MOST_RUNNING} more", style="dim"))
     return lines
 
 
-def _draw_step(step: Step, now: float) -> Text:
+def _draw_step(step: Step, now: float, width: int) -> Text:
     line = Text.assemble(MARKS[RUNNING], f" {write_node(step.name)}  ", (write_clock(now - step.started), "dim"))
-    if step.says:
-        line.append(f"  {step.says}", style="dim")
+    says = step.says.removeprefix(f"{step.name.rpartition('.')[0]}: ")
+    if says:
+        room = max(width - len(line) - 2, 8)
+        line.append(f"  {says if len(says) <= room else '…' + says[1 - room :]}", style="dim")  # its end says how long still
     return line
 
 
