@@ -17,7 +17,16 @@ _PARTS = {
     ),
     "Protocols of embeddings": ("emb_pipeline.embeddings.protocols",),
     "Add a kind of task": ("emb_pipeline.tasks.registry.Kind", "emb_pipeline.tasks.evaluation.Evaluation"),
-    "Statistics": ("emb_pipeline.statistics.intervals",),
+    "Statistics": (
+        "emb_pipeline.statistics.intervals.bootstrap.bootstrap_means",
+        "emb_pipeline.statistics.intervals.bootstrap.compute_mean_intervals",
+        "emb_pipeline.statistics.comparisons.pairs.compare_pairs",
+        "emb_pipeline.statistics.comparisons.pairs.run_sign_flip_tests",
+        "emb_pipeline.statistics.comparisons.step_down.run_step_down_tests",
+        "emb_pipeline.statistics.comparisons.letters.find_letter_groups",
+        "emb_pipeline.statistics.decision.decide.decide",
+        "emb_pipeline.statistics.decision.non_inferiority.check_non_inferiority",
+    ),
 }
 
 
