@@ -258,7 +258,7 @@ def test_a_section_of_the_report_is_added_by_following_the_page(finished: Path) 
     before = cell.stat().st_mtime_ns
     follow("add-a-report-section.md", finished)
     page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
-    assert page.index('href="#leaderboards"') < page.index('href="#rivals"') < page.index('href="#origins"')
+    assert page.index('href="#leaderboards"') < page.index('href="#rivals"') < page.index('href="#why"')
     section = page[page.index('<section id="rivals"') :].partition("</section>")[0]
     assert "topic: behind the highest, in accuracy" in section and "search: behind the highest, in nDCG@10" in section
     assert "<code>task.tfidf</code>" in section and "control.random_8" not in section

@@ -56,14 +56,14 @@ def test_an_embedding_without_interval_is_still_a_point() -> None:
 
 def test_origins_are_drawn_as_percentage_points_and_colored_by_their_direction() -> None:
     figure = plot_origins(origins({("glove", 50): 0.1, ("glove", 9): -0.1, ("glove", 7): 0.0}))
-    assert points(figure) == pytest.approx({"glove_50": 10, "glove_9": -10, "glove_7": 0})
+    assert points(figure) == pytest.approx({"GloVe 50": 10, "GloVe 9": -10, "GloVe 7": 0})
     assert [each.marker.color for each in figure.data] == [LOOKS[name].color for name in ("domain", "generic", "control")]
     assert any(shape.x0 == shape.x1 == 0 for shape in figure.layout.shapes)
 
 
 def test_scores_that_are_no_shares_keep_their_scale() -> None:
     figure = plot_origins(origins({("glove", 50): 0.1}, task="search", metric="ndcg@10"))
-    assert points(figure) == {"glove_50": 0.1}
+    assert points(figure) == {"GloVe 50": 0.1}
 
 
 def test_each_task_has_its_own_panel(tables: Tables) -> None:

@@ -143,7 +143,7 @@ def test_the_domain_effect_is_said_with_its_range(differences: dict[tuple[str, i
 
 def test_the_domain_effect_names_its_smallest_and_largest_pair() -> None:
     found = text(of(TOPIC, effects=origins({("glove", 50): 0.1, ("glove", 9): 0.2, ("glove", 7): 0.15})))
-    assert "between +10.0 points [8.0, 12.0] (glove_50) and +20.0 points [18.0, 22.0] (glove_9)" in found
+    assert "between +10.0 points [8.0, 12.0] (GloVe 50) and +20.0 points [18.0, 22.0] (GloVe 9)" in found
 
 
 def test_without_a_generic_corpus_no_domain_effect_is_claimed() -> None:

@@ -179,8 +179,9 @@ def select_choosable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def name_pair(row: Mapping[Hashable, Any]) -> str:
-    """Name what the two embeddings of a matched pair have in common: ``word2vec_100``."""
-    return f"{row['method']}_{row['dim']}"
+    """Name what the two embeddings of a matched pair have in common: ``Word2Vec 100``."""
+    method = str(row["method"])
+    return f"{METHODS[method].label if method in METHODS else method} {row['dim']}"
 
 
 def write_setting(row: Mapping[Hashable, Any]) -> str:

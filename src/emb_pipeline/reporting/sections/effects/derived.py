@@ -18,7 +18,7 @@ from emb_pipeline.reporting.drawing import (
     scale_to_points,
 )
 from emb_pipeline.reporting.rows import CORRUPTION, VARIANT
-from emb_pipeline.reporting.section import Chart, Report, Section, embed
+from emb_pipeline.reporting.section import Chart, Report, embed
 from emb_pipeline.reporting.sections.effects.forest import describe_effect
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
@@ -35,21 +35,8 @@ TITLES = {
 }
 
 
-def view(report: Report) -> dict[str, Any] | None:
-    """Show a table for each way that embeddings were made from others: what it changed on each task."""
-    groups = [
-        {
-            "title": TITLES[factor],
-            "charts": _draw_corruption_charts(rows, report) if factor == CORRUPTION else [],
-            "lines": [_build_line(row, report.run.level) for row in rows.to_dict("records")],
-        }
-        for factor in TITLES
-        if not (rows := report.tables.effects_of(factor)).empty
-    ]
-    return {"groups": groups} if groups else None
-
-
-def _build_line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+def build_line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+    """Write an embedding against the one that it was made from."""
     return {
         **describe_effect(row, level, {1: "better", -1: "worse", 0: "no significant difference"}),
         "name": row["embedding_a"],
@@ -59,7 +46,7 @@ def _build_line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
     }
 
 
-def _draw_corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
+def draw_corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     """Draw what corrupted training text costs on each task, by level; nothing where no text was corrupted."""
     tasks = [str(task) for task in dict.fromkeys(rows["task"])]
     found = {task: report.figure(f"{task}_corruption", partial(plot_corruption, rows, task)) for task in tasks}
@@ -124,6 +111,3 @@ def plot_corruption(corrupted: pd.DataFrame, task: str) -> go.Figure:
     label_ends(figure, ends)
     figure.update_xaxes(title_text="share of the training text that is left out, shuffled or misspelt, %", range=[-3, 103])
     return figure.update_yaxes(title_text=f"{name_metric(metric)}: difference{', points' if is_percent(metric) else ''}")
-
-
-SECTION = Section("derived", "Made from another", view, heading="Made from another embedding")

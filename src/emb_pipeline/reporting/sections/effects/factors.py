@@ -13,8 +13,7 @@ from markupsafe import Markup
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.findings import Finding
-from emb_pipeline.reporting.section import Report, Section, embed
-from emb_pipeline.reporting.sections.effects.forest import describe_effect, draw_forest
+from emb_pipeline.reporting.sections.effects.forest import draw_forest
 from emb_pipeline.reporting.wording import (
     pluralize,
     write_difference,
@@ -30,42 +29,13 @@ OF_ANY_TASK = "accuracy"
 _NAMED = 3
 
 
-def view(report: Report) -> dict[str, Any] | None:
-    """Show sentences of each task and of all, the forest plot, and the numbers; nothing where the grid holds no crossing."""
-    tables, level = report.tables, report.run.level
-    factors = report.in_order(tables.factor_effects)
-    if factors.empty:
-        return None
-    shares, across, overall = tables.variance_shares, tables.effects_across_tasks, overall_effects(factors)
-    return {
-        "findings": describe_average_effects(across, level),
-        "across": [_build_row_across_tasks(row, level) for row in across.to_dict("records")],
-        "tasks": [
-            (task, describe_factors(shares[shares["task"] == task], rows, level))
-            for task, rows in factors.groupby("task", sort=False)
-        ],
-        "figure": embed(
-            report.figure("factors", lambda: plot_factors(overall, level=level)),
-            "factors",
-            "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
-            "Each point: one level of a factor minus another, averaged over all else that both occur with.",
-        ),
-        "lines": [
-            {
-                **describe_effect(row, level, _word_verdicts(row)),
-                "name": factor_label(row),
-                "design": row["design"],
-            }
-            for row in [*overall.to_dict("records"), *factors[factors["instead_of"] != ""].to_dict("records")]
-        ],
-    }
-
-
-def _word_verdicts(row: _Row) -> dict[int, str]:
+def word_verdicts(row: _Row) -> dict[int, str]:
+    """Name the better of two levels, by direction."""
     return {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "no significant difference"}
 
 
-def _build_row_across_tasks(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+def build_row_across_tasks(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+    """Write a change on average over tasks."""
     metric = OF_ANY_TASK
     return {
         "name": factor_label(row),
@@ -239,6 +209,3 @@ def factor_label(row: _Row) -> str:
     if row.get("instead_of"):
         scope = " − ".join(str(row[name]).partition(" = ")[2] for name in ("within", "instead_of"))
     return f"{row['level_a']} − {row['level_b']} ({scope})"
-
-
-SECTION = Section("factors", "What makes the difference", view)

@@ -82,12 +82,15 @@ def _write_panel_title(task: str, metric: str) -> str:
 
 
 def describe_effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, str]) -> dict[str, Any]:
+    """Write a difference in the cells of a table; where its interval leaves out zero but the test does not, say why."""
+    direction = pick.find_direction(row, level)
+    is_only_alone = direction == 0 and (row["ci_low"] > 0 or row["ci_high"] < 0)
     return {
         "task": row["task"],
         "metric": wording.name_metric(row["metric"]),
         "difference": wording.write_difference(row["difference"], row["metric"]),
         "interval": wording.write_interval(row["ci_low"], row["ci_high"], row["metric"]),
         "p": wording.write_p(row.get("p_adjusted", row["p"])),
-        "verdict": verdicts[pick.find_direction(row, level)],
+        "verdict": "significant alone, not after adjusting" if is_only_alone else verdicts[direction],
         "n": wording.write_count(row["n"]),
     }

@@ -247,7 +247,7 @@ def _write_effect(row: _Row, metric: str) -> Markup:
     return Markup("{} {} ({})").format(
         write_difference(row["difference"], metric),
         write_interval(row["ci_low"], row["ci_high"], metric),
-        embedding(pick.name_pair(row)),
+        pick.name_pair(row),
     )
 
 
