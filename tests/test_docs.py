@@ -261,7 +261,7 @@ def test_a_section_of_the_report_is_added_by_following_the_page(finished: Path) 
     assert page.index('href="#leaderboards"') < page.index('href="#rivals"') < page.index('href="#why"')
     section = page[page.index('<section id="rivals"') :].partition("</section>")[0]
     assert "topic: behind the highest, in accuracy" in section and "search: behind the highest, in nDCG@10" in section
-    assert "<code>task.tfidf</code>" in section and "control.random_8" not in section
+    assert 'task.tfidf">TF-IDF</span>' in section and "control.random_8" not in section
     assert cell.stat().st_mtime_ns == before
 
 

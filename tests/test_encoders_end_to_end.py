@@ -122,7 +122,7 @@ def test_tagging_has_a_learning_curve_where_one_is_asked_for(run: Path) -> None:
         assert row.value == pytest.approx(board[row.embedding])
     page = (run / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
     assert "is best with all 60 labelled sentences" in page and "labelled sentences learnt from (log scale)" in page
-    assert "task.tfidf</code> had all of the task’s training texts to be fitted on, those without a label, too" in page
+    assert "TF-IDF</span> had all of the task’s training texts to be fitted on, those without a label, too" in page
 
 
 @pytest.mark.slow

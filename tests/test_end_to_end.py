@@ -289,7 +289,7 @@ def test_all_that_the_report_says_of_differences_was_tested_in_one_family(finish
     parts = effects[(effects["design"] == row["design"]) & (effects["factor"] == "corpus") & (effects["within"] == "")]
     assert row["tasks"] == 2 and row["difference"] == pytest.approx(parts["difference"].mean())
     page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
-    assert "over all tasks" in page and "On average over tasks" in page
+    assert "over all tasks" in page and "On average over all tasks" in page
 
 
 def test_words_of_both_corpora_are_on_a_map_that_other_tools_read(sequential: Path) -> None:

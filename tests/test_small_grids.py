@@ -80,7 +80,7 @@ def test_where_every_cell_fails_there_is_a_report_of_that(project: Path) -> None
     grid = {"baselines": ["one_hot"], "tasks": ["topic"]}
     with pytest.raises(FailedCellsError, match=r"task.one_hot on topic: .*lower min_df"):
         _run(project, grid, methods={"one_hot": {"min_df": 1000}})
-    assert "1 embedding failed ( task.one_hot )" in _page(project)
+    assert "1 embedding failed ( one-hot )" in _page(project)
 
 
 @pytest.mark.parametrize(
