@@ -114,6 +114,16 @@ def test_time_left_follows_the_pace_of_the_nodes_that_have_ended() -> None:
     assert done.running == [] and done.elapsed == 60
 
 
+def test_a_node_of_which_only_the_runner_tells_has_ended_and_no_time_is_made_of_it() -> None:
+    state = play([*make_events(3), {"event": "completed", "time": START + 9, "node": "task.embedding_3.topic.evaluate"}])
+    assert state.count() == (2, 6)
+    state.apply({"event": "completed", "time": START + 9, "node": "pretrained.embedding_2.search.evaluate"})
+    assert state.count() == (3, 6)
+    failed = "domain.embedding_0.topic.evaluate"
+    state.apply({"event": "completed", "time": START + 9, "node": failed})
+    assert state.steps[failed].status == "failed"
+
+
 def test_all_warnings_are_listed_at_the_end_each_once() -> None:
     state = play(make_events(3, n_scored=4))
     for text in ("few words are known", "a text was cut", "few words are known"):

@@ -22,6 +22,8 @@ NOTICE = "is_notice"
 _OUTSIDE_RUNS = "info_file_handler"
 """The handler of conf/logging.yml that writes what is logged outside a run."""
 _FORMAT = "%(asctime)s - %(process)d - %(name)s - %(levelname)s - %(message)s"
+_RUNNERS = "kedro.runner"
+"""Kedro calls no hooks in workers of another start method than the default; its runner names each node that has ended."""
 _SPOKEN = ("emb_pipeline", "kedro")
 """What these warn of is for people; other libraries' warnings are in the log file alone (conf/logging.yml)."""
 
@@ -130,7 +132,9 @@ class _Teller(logging.Handler):
         if record.name.partition(".")[0] not in _SPOKEN:
             return
         try:
-            if record.levelno >= logging.WARNING:
+            if record.name.startswith(_RUNNERS) and record.args and str(record.msg).startswith("Completed node"):
+                write_event("completed", node=str(record.args[0]))  # type: ignore[index]
+            elif record.levelno >= logging.WARNING:
                 write_event("warning", text=record.getMessage(), level=record.levelname)
             elif getattr(record, NOTICE, False):
                 write_event("notice", text=record.getMessage())

@@ -92,6 +92,11 @@ class RunState:
         if (step := self.steps.get(event["node"])) is not None:
             step.status, step.seconds = event["status"], event["seconds"]
 
+    def _on_completed(self, event: Mapping[str, Any]) -> None:
+        step = self.steps.get(event["node"])
+        if step is not None and step.status not in (DONE, FAILED):
+            step.status = DONE
+
     def _on_says(self, event: Mapping[str, Any]) -> None:
         if (step := self.steps.get(event["node"])) is not None:
             step.says = event["text"]
