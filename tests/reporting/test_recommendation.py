@@ -100,6 +100,7 @@ def test_two_alternatives_say_what_one_would_gain_and_lose() -> None:
         "Word2Vec 100 · your text. You may lose 0.8 points [−0.2, 1.8]. A request takes 0.30 ms instead of 0.70 ms and a "
         "text takes 400 B instead of 2.40 kB."
     )
+    assert "training takes 30.0 s instead of no time" in said(report(latency_ms_p50=0.3))["Cheaper"]
     assert found["Best dense"].startswith("Word2Vec 50 · your text. You lose 15.5 points [14.5, 16.5].")
     cheap = said(report(DENSE))
     assert "Better" not in cheap  # by less than the margin

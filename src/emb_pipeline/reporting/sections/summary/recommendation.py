@@ -39,7 +39,7 @@ _COSTS = (
     ("latency_ms_p50", "a request takes {} instead of {}", write_milliseconds),
     ("bytes_per_item", "a text takes {} instead of {}", write_size),
     ("usd_per_million_texts", "a million texts cost {} instead of {}", write_price),
-    ("train_seconds", "training takes {} instead of {}", write_seconds),
+    ("train_seconds", "training takes {} instead of {}", lambda seconds: write_seconds(seconds) if seconds else "no time"),
 )
 _SHOWN_COSTS = 2
 
