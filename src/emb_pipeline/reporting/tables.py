@@ -19,6 +19,7 @@ from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
 from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
 from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
+from emb_pipeline.statistics.decision.budget_states import BUDGET_CHOICES
 from emb_pipeline.statistics.decision.decide import CANDIDATES
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE
 from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
@@ -108,6 +109,7 @@ COLUMNS: Mapping[str, Schema] = {
     "word_map": columns_of(diagnostics.PLACES),
     "decision": {**CANDIDATES, **dict.fromkeys(WEIGHED, _NUMBER), "languages": _TEXT, **ORIGIN},
     "relaxations": RELAXATIONS,
+    "budget_choices": BUDGET_CHOICES,
     "joint_choice": JOINT_CHOICE,
     "sizes": {**SIZES, **ORIGIN},
     "vector_search": {**SEARCHES, **ORIGIN, "use_case": _TEXT},
@@ -152,8 +154,8 @@ class ReportTables:
     checks, neighbors, overlaps, word_map : DataFrame
         What word vectors know by themselves, the nearest words of some words, how many of them two embeddings share, and
         words in two dimensions.
-    decision, relaxations, joint_choice, sizes : DataFrame
-        Which embedding to deploy, what larger budgets would buy, what one choice for all tasks costs on each, and which of
+    decision, relaxations, budget_choices, joint_choice, sizes : DataFrame
+        Which embedding to deploy, what larger budgets would buy, what other budgets would choose, what one choice for all tasks costs on each, and which of
         several sizes is the smallest that is good enough.
     vector_search : DataFrame
         What exact and approximate vector search cost and lose.
@@ -186,6 +188,7 @@ class ReportTables:
     word_map: pd.DataFrame = field(default_factory=partial(empty_table, "word_map"))
     decision: pd.DataFrame = field(default_factory=partial(empty_table, "decision"))
     relaxations: pd.DataFrame = field(default_factory=partial(empty_table, "relaxations"))
+    budget_choices: pd.DataFrame = field(default_factory=partial(empty_table, "budget_choices"))
     joint_choice: pd.DataFrame = field(default_factory=partial(empty_table, "joint_choice"))
     sizes: pd.DataFrame = field(default_factory=partial(empty_table, "sizes"))
     vector_search: pd.DataFrame = field(default_factory=partial(empty_table, "vector_search"))

@@ -51,6 +51,8 @@ LATENCIES = tuple(name for name in COSTS if name.startswith("latency"))
 """Wall times of one request."""
 OF_REQUEST = tuple(name for name in COSTS if name.startswith(("latency", "processor")))
 """All times of one request: the stage `measure` takes them."""
+PRICES = ("price_per_million", "usd_per_million_texts")
+"""What is paid for requests, and for texts."""
 OF_EVALUATION = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item", "usd_per_million_texts")
 """Those that an evaluation tells (`emb_pipeline.tasks.evaluation.Evaluation`)."""
 OF_TRAINING = ("train_seconds", "peak_rss_bytes", "bytes")

@@ -15,7 +15,7 @@ from emb_pipeline.pipelines.gathering import (
     read_training_draws,
 )
 from emb_pipeline.statistics.decision.options import DecisionOptions
-from emb_pipeline.statistics.decision.run_decision import RunScores, decide_tasks, find_sufficient_sizes
+from emb_pipeline.statistics.decision.run_decision import RunScores, decide_tasks, decide_under_budgets, find_sufficient_sizes
 from emb_pipeline.statistics.embedding_facts import (
     add_origins,
     find_pretrained_languages,
@@ -44,6 +44,18 @@ def decide_on_embedding(
         decision["languages"] = decision["embedding"].map(languages).astype("string")
         decision = add_origins(decision, known)
     return decision, relaxations, of_all
+
+
+def try_budgets(
+    options: DecisionOptions,
+    report: ReportOptions,
+    facts: pa.Table,
+    times: pa.Table,
+    after: pa.Table,
+    **scores: Scores,
+) -> pd.DataFrame:
+    """Choose under every combination of budgets that makes a difference: the page offers them as sliders."""
+    return decide_under_budgets(_read_run(scores, times), list_candidates(read_facts(facts)), options, report.resampling)
 
 
 def choose_sizes(

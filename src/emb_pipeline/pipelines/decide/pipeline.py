@@ -1,6 +1,8 @@
 """Choose an embedding under the budgets.
 
-<origin>.scores, report.request_times ──► decide_on_embedding, choose_sizes ──► decision, relaxations, sizes
+<origin>.scores, report.request_times ──► decide_on_embedding ──► decision, relaxations
+                                        ├► try_budgets ──► budget_choices
+                                        └► choose_sizes ──► sizes
 
 Nothing is decided while `measure` still times something.
 """
@@ -32,6 +34,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     }
     steps = [
         node(nodes.decide_on_embedding, takes, ["decision", "relaxations", "joint_choice"], name="decide_on_embedding"),
+        node(nodes.try_budgets, takes, "budget_choices", name="try_budgets"),
         node(nodes.choose_sizes, takes, "sizes", name="choose_sizes"),
     ]
     return pipeline(
@@ -43,7 +46,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             "last_timed": name_last_timed(experiment),
             **scores,
         },
-        outputs={"decision", "relaxations", "sizes"},
+        outputs={"decision", "relaxations", "budget_choices", "sizes"},
         parameters=set(PARAMETERS.values()),
         tags=[STAGE, AGGREGATE],
     )

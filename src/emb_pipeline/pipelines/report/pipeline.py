@@ -32,7 +32,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     steps = [*_tables(scores, tasks), *_figures(experiment)]
     drawn = [name for step in steps for name in step.outputs if name != "claims"]
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
-    decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
+    decided = {name: name for name in ("decision", "relaxations", "budget_choices", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora]
     run = {
         "use_case": "params:use_case",

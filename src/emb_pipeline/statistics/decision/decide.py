@@ -48,6 +48,7 @@ CANDIDATES = {
     "fits": "bool",
     "exceeds": "string",
     "unknown": "string",
+    "costs_unknown": "string",
     "chosen": "bool",
     "tie": "bool",
     "reason": "string",
@@ -57,6 +58,50 @@ WhyUnknown: TypeAlias = Mapping[str, Mapping[str, str]]
 """Of an embedding: costs that are not known, each with the reason."""
 _NO_REASON: WhyUnknown = {}
 _NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class HeldAgainstBudgets:
+    """Costs of embeddings held against budgets.
+
+    Attributes
+    ----------
+    exceeds : dict of str to list of str
+        By embedding, the budgets that it exceeds.
+    unknown : dict of str to dict of str to str
+        By embedding, the budgets that it is not known to keep to or to exceed, each with the reason.
+    fitting : list of str
+        Embeddings that compete: those that are known to fit, or, where none is, those that exceed nothing.
+    """
+
+    exceeds: dict[str, list[str]]
+    unknown: dict[str, dict[str, str]]
+    fitting: list[str]
+
+
+def hold_against_budgets(
+    costs: pd.DataFrame, budgets: Mapping[str, float], why_unknown: WhyUnknown = _NO_REASON
+) -> HeldAgainstBudgets:
+    """Find which embeddings compete under budgets: the rows of ``costs``, in their order."""
+    of_each = costs.to_dict("index")
+    exceeds = {
+        str(name): [budget for budget, limit in budgets.items() if row[budget] > limit] for name, row in of_each.items()
+    }
+    unknown = {
+        str(name): {
+            budget: why_unknown.get(str(name), {}).get(budget, _NOT_MEASURED)
+            for budget in budgets
+            if budget not in exceeds[str(name)] and is_unknown(str(name), budget, row[budget], why_unknown)
+        }
+        for name, row in of_each.items()
+    }
+    within = [name for name, over in exceeds.items() if not over]
+    return HeldAgainstBudgets(exceeds, unknown, [name for name in within if not unknown[name]] or within)
+
+
+def is_unknown(name: str, cost: str, value: float, why_unknown: WhyUnknown) -> bool:
+    """Say whether a cost of an embedding is not known; it may have a value that it is not below."""
+    return bool(np.isnan(value)) or cost in why_unknown.get(name, {})
 
 
 @dataclass(frozen=True)
@@ -106,7 +151,8 @@ def decide(
         ``tie``: those too that cost as much. Nothing is chosen where everything exceeds a budget. ``units_needed``: units
         that would show it to be not inferior in 80 % of cases. ``floor``: what it is hardest to be better than, with
         ``p_floor``. ``corrected`` with its interval: of what was chosen, or measured best, the value without what choosing
-        ``among`` so many adds. ``exceeds`` and ``unknown``: budgets, separated by commas; ``reason``: why it was chosen, or
+        ``among`` so many adds. ``exceeds`` and ``unknown``: budgets, separated by commas; ``costs_unknown``: all costs that
+        are not known, whether a budget limits them or not; ``reason``: why it was chosen, or
         was not.
     relaxations : DataFrame with the columns of RELAXATIONS
         For each budget: the best embedding that it alone excludes, the limit that would let it in, and what that would
@@ -125,24 +171,12 @@ def decide(
     if missing:
         raise ValueError(f"{scored.task}: {missing[0]} has scores but no costs")
     of_each = costs.loc[scored.embeddings]
-    exceeds = {
-        name: [budget for budget, limit in rules.budgets.items() if of_each[budget].loc[name] > limit]
-        for name in scored.embeddings
-    }
-    not_known = {
-        name: {
-            budget: why_unknown.get(name, {}).get(budget, _NOT_MEASURED)
-            for budget in rules.budgets
-            if budget not in exceeds[name] and (np.isnan(of_each[budget].loc[name]) or budget in why_unknown.get(name, {}))
-        }
-        for name in scored.embeddings
-    }
-    within = [name for name in scored.embeddings if not exceeds[name]]
-    fitting = [name for name in within if not not_known[name]] or within
+    held = hold_against_budgets(of_each, rules.budgets, why_unknown)
+    exceeds, not_known, fitting = held.exceeds, held.unknown, held.fitting
     verdicts = _reach_verdicts(scored.select_embeddings(fitting), rules.level)
     best = verdicts.best
     good = [name for name in verdicts.eligible if verdicts.p[name] <= rules.level]
-    ties = _find_cheapest(of_each.loc[good], rules.cheapest_by) if good else [*verdicts.eligible[:1]]
+    ties = find_cheapest(of_each.loc[good], rules.cheapest_by) if good else [*verdicts.eligible[:1]]
     chosen = ties[0] if ties else None
     corrections = _correct_values(scored, verdicts, chosen, of_each, rules)
     value = dict(zip(scored.embeddings, scored.values.tolist(), strict=True))
@@ -168,6 +202,9 @@ def decide(
             "fits": name in fitting,
             "exceeds": ", ".join(exceeds[name]),
             "unknown": ", ".join(not_known[name]),
+            "costs_unknown": ", ".join(
+                str(cost) for cost, amount in of_each.loc[name].items() if is_unknown(name, str(cost), amount, why_unknown)
+            ),
             "chosen": name == chosen,
             "tie": name in ties and name != chosen,
             "reason": _join_sentence(
@@ -213,20 +250,16 @@ def _reach_verdicts(tested: Scored, level: float) -> _Verdicts:
     needed = estimate_units_needed(tested, estimate_likely_means(tested, level), level)
     shown, is_above = p <= level, np.isnan(p_floor) | (p_floor <= level)
 
-    def name_standing(row: int) -> str:
-        if not is_above[row]:
-            return NOT_ABOVE_FLOOR
-        if len(names) == 1:
-            return ONLY
-        return SHOWN if shown[row] else MEASURED_BEST if row == 0 else NOT_SHOWN
-
     by_name = {name: row for row, name in enumerate(names)}
     return _Verdicts(
         best=names[0],
         eligible=[name for name, row in by_name.items() if is_above[row]] or names,
         p={name: float(p[row]) for name, row in by_name.items()},
         bound={name: float(bound[row]) for name, row in by_name.items()},
-        standing={name: name_standing(row) for name, row in by_name.items()},
+        standing={
+            name: name_standing(bool(is_above[row]), bool(shown[row]), is_best=row == 0, is_only=len(names) == 1)
+            for name, row in by_name.items()
+        },
         units_needed={
             name: float(np.ceil(max(needed[row], tested.n_units)))
             for name, row in by_name.items()
@@ -235,6 +268,15 @@ def _reach_verdicts(tested: Scored, level: float) -> _Verdicts:
         floor={name: floor[row] for name, row in by_name.items()},
         p_floor={name: float(p_floor[row]) for name, row in by_name.items()},
     )
+
+
+def name_standing(is_above: bool, is_shown: bool, *, is_best: bool, is_only: bool) -> str:
+    """Name the standing of a candidate from what the tests say of it."""
+    if not is_above:
+        return NOT_ABOVE_FLOOR
+    if is_only:
+        return ONLY
+    return SHOWN if is_shown else MEASURED_BEST if is_best else NOT_SHOWN
 
 
 def _correct_values(
@@ -270,7 +312,7 @@ def _rank_by_cost(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """All names, in the order in which they would be picked as the cheapest, one after the other."""
     order: list[str] = []
     while len(order) < len(costs):
-        order.append(_find_cheapest(costs.drop(index=order), by)[0])
+        order.append(find_cheapest(costs.drop(index=order), by)[0])
     return order
 
 
@@ -310,7 +352,7 @@ def _join_sentence(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _find_cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
+def find_cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first.
 
     A cost that is unknown is not called the lowest; where it is unknown of all, the next one decides.

@@ -27,7 +27,7 @@ class Comparisons:
     def compute_p(self, leads: np.ndarray) -> np.ndarray:
         """One-sided p of leads over the references, of their shape, adjusted for all embeddings (Dunnett, by bootstrap)."""
         n_resamples = self.largest.shape[1]
-        statistic = np.divide(leads, self.spread, out=np.where(leads > 0, np.inf, -np.inf), where=self.spread > _NO_SPREAD)
+        statistic = _divide_leads(leads, self.spread)
         reached = [np.searchsorted(largest, row) for largest, row in zip(self.largest, statistic, strict=True)]
         return np.asarray((1 + n_resamples - np.array(reached).reshape(statistic.shape)) / (1 + n_resamples))
 
@@ -50,12 +50,28 @@ def compare_with(deviations: np.ndarray, references: np.ndarray, *, themselves: 
     """
     spreads, largest = [], []
     for number, reference in enumerate(references.T):
-        differences = deviations - reference[:, None]
-        spread = differences.std(axis=0)
-        varies = spread > _NO_SPREAD
-        standardized = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
+        standardized, spread = _standardize_deviations(deviations, reference)
         if themselves:
             standardized = np.delete(standardized, number, axis=1)
-        spreads.append(np.where(varies, spread, 0.0))
+        spreads.append(spread)
         largest.append(np.sort(standardized.max(axis=1, initial=-np.inf)))
     return Comparisons(np.array(spreads), np.array(largest))
+
+
+def standardize(deviations: np.ndarray, reference: np.ndarray, leads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standardize deviations from one reference, (n_resamples, n_embeddings), and leads over it, (n_embeddings,)."""
+    standardized, spread = _standardize_deviations(deviations, reference)
+    return standardized, _divide_leads(leads, spread)
+
+
+def _standardize_deviations(deviations: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide deviations from a reference by their standard error, which is 0 where they do not vary."""
+    differences = deviations - reference[:, None]
+    spread = differences.std(axis=0)
+    varies = spread > _NO_SPREAD
+    standardized = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
+    return standardized, np.where(varies, spread, 0.0)
+
+
+def _divide_leads(leads: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return np.divide(leads, spread, out=np.where(leads > 0, np.inf, -np.inf), where=spread > _NO_SPREAD)

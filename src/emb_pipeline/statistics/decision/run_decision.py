@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.costs import WEIGHED
+from emb_pipeline.statistics.costs import PRICES, WEIGHED
 from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
+from emb_pipeline.statistics.decision.budget_states import BUDGET_CHOICES, decide_budget_states
 from emb_pipeline.statistics.decision.costs import Costs, build_costs, take_worst_costs
 from emb_pipeline.statistics.decision.decide import CANDIDATES, Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_joint_choice
@@ -78,6 +79,34 @@ def decide_tasks(
     first, second = zip(*chosen, strict=True)
     of_all = compare_joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
     return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
+
+
+def decide_under_budgets(
+    run: RunScores, candidates: set[str], options: DecisionOptions, resampling: Resampling
+) -> pd.DataFrame:
+    """Choose for each task and for all, as `decide_tasks` does, under every combination of budgets that matters.
+
+    Limits are tried on the costs that the options name, and on prices.
+
+    Returns
+    -------
+    DataFrame with the columns of BUDGET_CHOICES
+    """
+    limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
+    rules = Rules(limits, options.cheapest_by, resampling.level)
+    limited = [*options.budgets, *options.cheapest_by, *PRICES]
+    parts, costs = score_tasks(run, candidates, options, resampling)
+    decided = [
+        decide_budget_states(part, costs[part.task].values, rules, limited, costs[part.task].why_unknown)
+        for part in parts
+        if part.embeddings
+    ]
+    weights = options.weights or dict.fromkeys(costs, 1.0)
+    together = join_tasks(parts, weights)
+    if together is not None:
+        worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
+        decided.append(decide_budget_states(together, worst.values, rules, limited, worst.why_unknown))
+    return pd.concat([make_table([], BUDGET_CHOICES), *decided], ignore_index=True)
 
 
 def find_sufficient_sizes(
