@@ -163,6 +163,13 @@ TINY: dict[str, pd.DataFrame] = {
         "relaxations",
         {**ON_TOPIC, "budget": "bytes_per_item", "limit": 100.0, "needed": 204.0, "embedding": DENSE, "chosen": None},
     ),
+    "budget_choices": shaped(
+        "budget_choices",
+        {"task": "topic", "bytes_per_item": 400.0, "best": DENSE, "chosen": DENSE, "standing": "only candidate"}
+        | {"ties": "", "competing": 1, "shown": 1},
+        {"task": "topic", "is_stored": True, "best": BASELINE, "chosen": BASELINE, "standing": "shown"}
+        | {"ties": "", "competing": 2, "shown": 1},
+    ),
     "joint_choice": shaped(
         "joint_choice",
         {**ON_TOPIC, "embedding": BASELINE, "competes": True, "chosen": True, "best": BASELINE, "reason": ""},

@@ -26,7 +26,7 @@ from emb_pipeline.reporting.theme import DARK_COLORS, look
 PAGE, MACROS = "page.html.j2", "macros.html.j2"
 PLOTLY = "plotly-basic.min.js"
 STYLES = ("report.css", "pairs.css")
-SCRIPTS = ("tasks.js", "figures.js", "unpack.js", "pairs.js")
+SCRIPTS = ("tasks.js", "figures.js", "unpack.js", "pairs.js", "budgets.js")
 """The page's own scripts, in the order in which they run."""
 
 

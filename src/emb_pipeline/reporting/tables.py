@@ -155,8 +155,8 @@ class ReportTables:
         What word vectors know by themselves, the nearest words of some words, how many of them two embeddings share, and
         words in two dimensions.
     decision, relaxations, budget_choices, joint_choice, sizes : DataFrame
-        Which embedding to deploy, what larger budgets would buy, what other budgets would choose, what one choice for all tasks costs on each, and which of
-        several sizes is the smallest that is good enough.
+        Which embedding to deploy, what larger budgets would buy, what is chosen under each combination of budgets, what one
+        choice for all tasks costs on each, and which of several sizes is the smallest that is good enough.
     vector_search : DataFrame
         What exact and approximate vector search cost and lose.
     failures : DataFrame

@@ -151,6 +151,19 @@ def write_size(size: float | None) -> str:
     return f"{number}{NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
 
 
+def write_cost(cost: str, value: float | None) -> str:
+    """Write a cost in its own unit; of one that was not measured, that."""
+    if value is None or not math.isfinite(value):
+        return "not measured"
+    if cost.endswith("seconds"):
+        return write_seconds(value)
+    if cost.startswith(("latency", "processor")):
+        return write_milliseconds(value)
+    if cost.startswith("usd"):
+        return write_price(value)
+    return write_size(value) if "bytes" in cost else write_number(value)
+
+
 def write_number(value: float | None) -> str:
     """Write a number of no known unit with four significant digits."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)

@@ -15,7 +15,12 @@ from emb_pipeline.pipelines.gathering import (
     read_training_draws,
 )
 from emb_pipeline.statistics.decision.options import DecisionOptions
-from emb_pipeline.statistics.decision.run_decision import RunScores, decide_tasks, decide_under_budgets, find_sufficient_sizes
+from emb_pipeline.statistics.decision.run_decision import (
+    RunScores,
+    decide_tasks,
+    decide_under_budgets,
+    find_sufficient_sizes,
+)
 from emb_pipeline.statistics.embedding_facts import (
     add_origins,
     find_pretrained_languages,

@@ -17,6 +17,7 @@ from emb_pipeline.statistics.decision.subset_tests import check_subsets
 BUDGET_CHOICES = {
     "task": "string",
     **dict.fromkeys(WEIGHED, "float64"),
+    "is_stored": "bool",
     "best": "string",
     "chosen": "string",
     "standing": "string",
@@ -25,6 +26,7 @@ BUDGET_CHOICES = {
     "shown": "int64",
 }
 """One row for each combination of limits (missing: no limit), the last cost changing fastest, a lower limit first.
+``is_stored``: these are the budgets that are set.
 ``competing``: candidates that fit; ``shown``: how many of them are shown to be not inferior and above the floor; ``best``,
 ``chosen``, ``standing`` and ``ties`` as in the decision, missing where nothing competes."""
 MOST_STATES = 20_000
@@ -62,6 +64,8 @@ def decide_budget_states(
     for column, name in enumerate(steps):
         decided[name] = [math.nan if math.isinf(state[column]) else state[column] for state in limits]
     decided["task"] = scored.task
+    set_limits = tuple(rules.budgets.get(name, math.inf) for name in steps)
+    decided["is_stored"] = [state == set_limits for state in limits]
     return decided.reindex(columns=list(BUDGET_CHOICES)).astype(BUDGET_CHOICES)
 
 
@@ -73,7 +77,7 @@ def list_limits(
     They are the candidates' costs, and the budget that is set. There are no more than `MOST_STATES` combinations.
     """
     steps: dict[str, list[float]] = {}
-    for name in dict.fromkeys([*limited, *budgets]):
+    for name in (cost for cost in WEIGHED if cost in {*limited, *budgets}):
         known = sorted(set(costs[name].dropna().tolist()))
         has_unknown = any(is_unknown(str(row), name, value, why_unknown) for row, value in costs[name].items())
         kept = known if has_unknown else known[:-1]  # without unknown costs, the highest as a limit excludes nothing

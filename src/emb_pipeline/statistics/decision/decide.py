@@ -203,7 +203,9 @@ def decide(
             "exceeds": ", ".join(exceeds[name]),
             "unknown": ", ".join(not_known[name]),
             "costs_unknown": ", ".join(
-                str(cost) for cost, amount in of_each.loc[name].items() if is_unknown(name, str(cost), amount, why_unknown)
+                str(cost)
+                for cost, amount in of_each.loc[name].to_dict().items()
+                if is_unknown(name, str(cost), amount, why_unknown)
             ),
             "chosen": name == chosen,
             "tie": name in ties and name != chosen,

@@ -74,4 +74,4 @@ def _standardize_deviations(deviations: np.ndarray, reference: np.ndarray) -> tu
 
 
 def _divide_leads(leads: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    return np.divide(leads, spread, out=np.where(leads > 0, np.inf, -np.inf), where=spread > _NO_SPREAD)
+    return np.asarray(np.divide(leads, spread, out=np.where(leads > 0, np.inf, -np.inf), where=spread > _NO_SPREAD))

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from emb_pipeline.statistics.decision.dunnett import Comparisons, compare_with
+from emb_pipeline.statistics.decision.standings import MARGINS
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
 from emb_pipeline.statistics.system_scores import SystemScores
@@ -145,4 +146,4 @@ def _average_tasks(parts: Sequence[Scored], shares: np.ndarray) -> Scored | None
         resampled += share * part.resampled[:n_resamples] / part.margin
     largest = sum(share * part.largest / part.margin for share, part in zip(shares, parts, strict=True))
     n_units = sum(part.n_units for part in parts)
-    return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, n_units, float(largest))
+    return Scored(ALL_TASKS, MARGINS, names, values, resampled, 1.0, n_units, float(largest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -12,24 +11,28 @@ from markupsafe import Markup
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.findings import Finding, embedding, names
 from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.sections.summary.budgets import view_budgets
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
+    write_cost,
     write_count,
     write_difference,
     write_distance,
     write_interval,
-    write_milliseconds,
-    write_number,
-    write_price,
-    write_seconds,
     write_size,
     write_value,
 )
 from emb_pipeline.statistics.costs import WEIGHED, label_of
-from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS, MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
+from emb_pipeline.statistics.decision.standings import (
+    CHANCE,
+    LARGEST_CLASS,
+    MARGINS,
+    MEASURED_BEST,
+    NOT_ABOVE_FLOOR,
+    ONLY,
+    SHOWN,
+)
 
-MARGINS = "margins"
-"""The metric of the decision over several tasks: scores in units of each task's margin."""
 _NAMED = 3
 
 
@@ -45,6 +48,7 @@ def view(report: Report) -> dict[str, Any] | None:
         {
             "task": task,
             "findings": found,
+            "budgets": view_budgets(report, task),
             "costs": [label_of(name) for name in costs],
             "lines": [
                 {
@@ -144,19 +148,6 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
             )
         )
     return found
-
-
-def write_cost(cost: str, value: float | None) -> str:
-    """Write a cost in its own unit."""
-    if value is None or not math.isfinite(value):
-        return "not measured"
-    if cost.endswith("seconds"):
-        return write_seconds(value)
-    if cost.startswith(("latency", "processor")):
-        return write_milliseconds(value)
-    if cost.startswith("usd"):
-        return write_price(value)
-    return write_size(value) if "bytes" in cost else write_number(value)
 
 
 def name_best(rows: pd.DataFrame) -> str:
