@@ -98,7 +98,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Any, written: Path) -> Iterator[Any]:
     shown = browser.new_page(viewport={"width": 1280, "height": 900})
     problems: list[str] = []
@@ -115,7 +115,7 @@ READ_PAIR = """([first, second]) => {
   const panel = document.querySelector("div.pairs");
   for (const [place, name] of [["first", first], ["second", second]]) {
     const select = panel.querySelector(`select.${place}`);
-    select.value = [...select.options].find((each) => each.text.startsWith(`${name}:`)).value;
+    select.value = [...select.options].find((each) => each.title === name).value;
     select.dispatchEvent(new Event("change"));
   }
   const number = (element) => Number(element.textContent.replaceAll(",", ""));
@@ -171,9 +171,7 @@ def test_the_two_are_swapped_by_keyboard(page: Any) -> None:
     before = page.evaluate(READ_PAIR, [NAMES[0], NAMES[1]])["counts"]
     page.locator("div.pairs .swap").focus()
     page.keyboard.press("Enter")
-    after = page.evaluate(
-        """() => ["wins", "losses", "ties"].map((each) => Number(document.querySelector(`.tally-text .${each}`).textContent))"""
-    )
+    after = [int(page.locator(f".tally-text .{each}").text_content()) for each in ("wins", "losses", "ties")]
     assert after == [before[1], before[0], before[2]]
 
 
@@ -181,9 +179,9 @@ READ_BUDGETS = """(steps) => {
   const panel = document.querySelector("div.budgets"), sliders = [...panel.querySelectorAll("input")];
   sliders.forEach((slider, place) => { slider.value = steps[place]; slider.dispatchEvent(new Event("input")); });
   return {
-    chosen: panel.querySelector(".outcome strong")?.dataset.name || null,
+    chosen: panel.querySelector(".outcome strong [data-name]")?.dataset.name || null,
     text: panel.querySelector(".outcome p").textContent,
-    excluded: [...panel.querySelectorAll(".excluded li")].map((each) => each.dataset.name).sort(),
+    excluded: [...panel.querySelectorAll(".excluded li > [data-name]")].map((each) => each.dataset.name).sort(),
     limits: sliders.map((slider) => slider.getAttribute("aria-valuetext")),
   };
 }"""
@@ -214,14 +212,15 @@ def test_under_any_budgets_the_page_recommends_what_the_decision_does(page: Any)
 
 
 def test_a_slider_moves_by_keyboard_and_goes_back_to_the_stored_budgets(page: Any) -> None:
-    page.locator("div.budgets summary").first.click()
+    page.evaluate("() => { document.querySelector('div.budgets details').open = true; }")
+    page.locator("div.budgets .stored").dispatch_event("click")
     latency = page.locator("div.budgets input").nth(2)
     assert latency.get_attribute("aria-valuetext") == write_cost("latency_ms_p95", 5.0)
     stored = page.locator("div.budgets .outcome strong").text_content()
     latency.focus()
     page.keyboard.press("Home")
     assert latency.get_attribute("aria-valuetext") == write_cost("latency_ms_p95", 0.3)
-    assert page.locator("div.budgets .outcome strong").get_attribute("data-name") == NAMES[2]
+    assert page.locator("div.budgets .outcome strong [data-name]").get_attribute("data-name") == NAMES[2]
     page.locator("div.budgets .stored").click()
     assert page.locator("div.budgets .outcome strong").text_content() == stored
     assert page.locator("div.budgets .stored").is_disabled()
@@ -244,6 +243,7 @@ def test_on_paper_there_is_the_stored_decision_alone(page: Any) -> None:
     page.emulate_media(media="print")
     assert not page.locator("#pairs").is_visible() and not page.locator("div.budgets").first.is_visible()
     assert page.locator("#deploy").is_visible()
+    page.emulate_media(media="screen")
 
 
 def test_where_no_examples_are_wanted_no_text_is_in_table_or_page(browser: Any, tmp_path: Path) -> None:

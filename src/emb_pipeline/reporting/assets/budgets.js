@@ -15,7 +15,7 @@
     const within = over.map((each) => !each.includes(true));
     const known = within.map((fits, row) => fits && !open[row].includes(true));
     const fits = known.includes(true) ? known : within;
-    return data.names.map((name, row) => ({ name, row, fits: fits[row], over: over[row], open: open[row] })).filter((each) => !each.fits);
+    return fits.map((each, row) => ({ row, fits: each, over: over[row], open: open[row] })).filter((each) => !each.fits);
   };
 
   const why = (data, { row, over, open }) => [
@@ -23,7 +23,14 @@
     ...data.labels.filter((_, slider) => open[slider]).map((label) => `${label} unknown`),
   ].join("; ");
 
-  const scored = (data, row) => [data.names[row], data.values[row]].filter(Boolean).join(", ");
+  // The name of a candidate as the page writes it, with the technical one on hover.
+  const name = (panel, row) => {
+    const named = panel.querySelectorAll(".named > li")[row];
+    return make("span", { "data-name": named.dataset.name }, ...[...named.childNodes].map((each) => each.cloneNode(true)));
+  };
+  const scored = (panel, data, row) => [name(panel, row), data.values[row] ? `, ${data.values[row]}` : ""];
+  const sentence = (panel, text) =>
+    text.split(/\{(\d+)\}/).map((part, place) => (place % 2 ? name(panel, Number(part)) : part));
 
   const show = (panel, data, sliders) => {
     const steps = sliders.map((slider) => Number(slider.value));
@@ -34,15 +41,15 @@
     });
     const [chosen, reason] = find(data, steps), excluded = exclude(data, steps);
     const costs = chosen === null ? "" : data.labels.map((label, slider) => `${label} ${data.cost_texts[chosen][slider]}`).join(" · ");
-    const first = chosen === null ? null : make("strong", { "data-name": data.names[chosen] }, `Deploy ${scored(data, chosen)}.`);
+    const first = chosen === null ? "" : make("strong", {}, "Deploy ", ...scored(panel, data, chosen), ".");
     const wasOpen = panel.querySelector(".excluded")?.open;
     const list = make("details", { class: "excluded" },
-      make("summary", {}, `${excluded.length} of ${data.names.length} embeddings are excluded`),
+      make("summary", {}, `${excluded.length} of ${data.values.length} embeddings are excluded`),
       make("ul", { class: "plain" }, ...excluded.map((each) =>
-        make("li", { "data-name": each.name }, `${scored(data, each.row)} (${why(data, each)})`))));
+        make("li", {}, ...scored(panel, data, each.row), ` (${why(data, each)})`))));
     list.open = Boolean(wasOpen);
     panel.querySelector(".outcome").replaceChildren(
-      make("p", {}, first || "", first ? " " : "", reason), costs ? make("p", { class: "soft" }, costs) : "",
+      make("p", {}, first, first ? " " : "", ...sentence(panel, reason)), costs ? make("p", { class: "soft" }, costs) : "",
       excluded.length ? list : "");
     panel.querySelector(".stored").disabled = sliders.every((slider) => slider.value === slider.defaultValue);
   };

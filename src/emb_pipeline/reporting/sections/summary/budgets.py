@@ -44,15 +44,14 @@ def view_budgets(report: Report, task: str) -> dict[str, Any] | None:
         }
         for name, steps in limits.items()
     ]
-    names = candidates["embedding"].tolist()
     outcomes, places = _list_outcomes(states, candidates)
     return {
         "anchor": anchor(task),
         "task": task,
         "sliders": sliders,
+        "candidates": candidates[["embedding", "origin"]].to_dict("records"),
         "data": pack(
             {
-                "names": names,
                 "values": [_write_score(row) for row in candidates.to_dict("records")],
                 "labels": [label_of(name) for name in limits],
                 "limits": list(limits.values()),
@@ -97,36 +96,41 @@ def _write_score(row: Mapping[Hashable, Any]) -> str:
 
 
 def _list_outcomes(states: pd.DataFrame, candidates: pd.DataFrame) -> tuple[list[list[Any]], list[int]]:
-    """List the different outcomes, each as the chosen one's place and a sentence, and the outcome of each state."""
+    """List the different outcomes, each as the chosen one's place and a sentence, and the outcome of each state.
+
+    A sentence has places in braces where an embedding is named: the page writes the name.
+    """
     columns = ["chosen", "standing", "best", "competing", "shown", "ties"]
     codes, distinct = pd.MultiIndex.from_frame(states[columns].astype("object").fillna("")).factorize()
     place_of = {name: place for place, name in enumerate(candidates["embedding"])}
     first = candidates.iloc[0].to_dict()
     rows = [dict(zip(columns, values, strict=True)) for values in distinct]
-    return [[place_of.get(row["chosen"]), _write_reason(row, first)] for row in rows], codes.tolist()
+    return [[place_of.get(row["chosen"]), _write_reason(row, first, place_of)] for row in rows], codes.tolist()
 
 
-def _write_reason(row: Mapping[str, Any], task: Mapping[Hashable, Any]) -> str:
+def _write_reason(row: Mapping[str, Any], task: Mapping[Hashable, Any], place_of: Mapping[str, int]) -> str:
     """Say why this one is chosen; of the task, its margin is needed."""
     if not row["chosen"]:
         return "No embedding fits these budgets."
     margin = "a margin" if task["metric"] == MARGINS else write_distance(float(task["margin"]), str(task["metric"]))
-    ties = _split(row["ties"])
-    more = f" and {len(ties) - _NAMED} more" if len(ties) > _NAMED else ""
-    tied = f" As good and as cheap: {', '.join(ties[:_NAMED])}{more}." if ties else ""
+    best, is_best = f"{{{place_of[row['best']]}}}", row["chosen"] == row["best"]
     if row["standing"] == ONLY:
         return "It is the only one that fits."
     if row["standing"] == NOT_ABOVE_FLOOR:
-        return "None that fits is shown to be better than the controls, the largest class or chance."
+        return "But no embedding that fits is shown to be better than the controls, the largest class or chance."
     if row["standing"] == MEASURED_BEST:
         return f"It scores highest of {row['competing']:,} that fit, but is not shown to be within {margin} of every other."
     if row["standing"] == NOT_SHOWN:
-        return f"It scores highest of those above the floor, but is not shown to be within {margin} of {row['best']}."
+        return f"It scores highest of those above the floor, but is not shown to be within {margin} of {best}."
     if row["shown"] == 1:
-        of_best = "" if row["chosen"] == row["best"] else f" It scores less than {row['best']}, but by less than {margin}."
-        return f"Of {pluralize(row['competing'], 'embedding')} that fit, it alone is shown to be not inferior.{of_best}"
-    others = f"It is the cheapest of {row['shown']:,} that are shown to be not inferior to the best that fits"
-    return f"{others}{'' if row['chosen'] == row['best'] else ', ' + str(row['best'])}.{tied}"
+        alone = f"Of {pluralize(row['competing'], 'embedding')} that fit, it alone is shown to be not inferior"
+        return f"{alone}." if is_best else f"{alone} to {best}."
+    ties = _split(row["ties"])
+    named = ", ".join(f"{{{place_of[name]}}}" for name in ties[:_NAMED])
+    more = f" and {len(ties) - _NAMED} more" if len(ties) > _NAMED else ""
+    tied = f" As good and as cheap: {named}{more}." if ties else ""
+    cheapest = f"It is the cheapest of {row['shown']:,} that are shown to be not inferior to the best that fits"
+    return f"{cheapest}{'' if is_best else ', ' + best}.{tied}"
 
 
 def _split(names: object) -> list[str]:

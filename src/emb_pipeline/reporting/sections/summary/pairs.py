@@ -39,7 +39,7 @@ def _view_task(report: Report, result: Result) -> dict[str, Any] | None:
         "name": result.task,
         "anchor": anchor(result.task),
         "options": [
-            (number, row["embedding"], write_value(row["value"], result.metric))
+            (number, row["embedding"], report.names[row["embedding"]].readable, write_value(row["value"], result.metric))
             for number, row in enumerate(rows.to_dict("records"))
         ],
         "first": chosen,
