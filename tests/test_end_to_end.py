@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from emb_pipeline.datasets.mlflow_views import decode_view
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.gathered_tables import STORED
+from emb_pipeline.reporting.packing import unpack
 from emb_pipeline.reporting.tables import COLUMNS
 from tests.conftest import TOPICS, copy_code, run_kedro
 from tests.forked import start_in_fork
@@ -241,6 +243,33 @@ def test_a_decision_is_made_for_each_task_and_changes_with_the_budgets_alone(fin
     assert not decision["embedding"].str.startswith("control.").any()
     output = run_kedro("--env", "tiny", "--pipelines", "decide", "--params", "decision.budgets.bytes_per_item=1")
     assert "No embedding fits all budgets." in output.stdout and not newest(finished, "decision")["chosen"].any()
+
+
+def test_the_page_shows_test_items_that_embeddings_differ_on_and_no_text_where_none_is_wanted(finished: Path) -> None:
+    examples, page = newest(finished, "item_examples"), finished / "data/08_reporting/tiny/latest/report.html"
+    texts = {str(text) for text in examples["text"] if len(text) > 20}
+    assert set(examples["task"]) == {"topic", "search"} and len(texts) > 10
+    assert set(examples.loc[examples["task"] == "topic", "predicted"]) <= set(TOPICS)
+    assert texts <= {item[0] for data in read_packed(page) for item in data.get("items", ())}
+    outcomes, board = newest(finished, "pair_outcomes"), newest(finished, "leaderboard")
+    whole = outcomes[outcomes["group"].isna() & (outcomes["task"] == "topic")]
+    value = board[board["primary"] & (board["task"] == "topic")].set_index("embedding")["value"]
+    leads = (whole["wins"] - whole["losses"]) / (whole["wins"] + whole["losses"] + whole["ties"])
+    expected = whole["embedding_a"].map(value).to_numpy() - whole["embedding_b"].map(value).to_numpy()
+    single = ~(whole["embedding_a"] + whole["embedding_b"]).str.contains("word2vec")  # others have one seed each
+    np.testing.assert_allclose(leads[single], expected[single], atol=1e-6)
+
+    run_kedro("--env", "tiny", "--pipelines", "report", "--params", "report.examples=0")
+    written = page.read_text(encoding="utf-8") + json.dumps(read_packed(page), ensure_ascii=False)
+    for name in STORED:
+        tables = list((finished / "data/08_reporting/tiny" / f"{name}.parquet").glob("*/*.parquet"))
+        written += newest(finished, name).to_csv() if tables else ""
+    assert newest(finished, "item_examples").empty and len(newest(finished, "pair_outcomes")) == len(outcomes)
+    assert not [text for text in texts if text in written]
+
+
+def read_packed(page: Path) -> list[dict[str, Any]]:
+    return [unpack(data) for data in re.findall(r'class="packed">([^<]*)<', page.read_text(encoding="utf-8"))]
 
 
 def test_what_was_chosen_is_handed_over_as_a_model_that_takes_text(finished: Path) -> None:
