@@ -259,7 +259,7 @@ def test_the_page_shows_test_items_that_embeddings_differ_on_and_no_text_where_n
     single = ~(whole["embedding_a"] + whole["embedding_b"]).str.contains("word2vec")  # others have one seed each
     np.testing.assert_allclose(leads[single], expected[single], atol=1e-6)
 
-    run_kedro("--env", "tiny", "--pipelines", "report", "--params", "report.examples=0")
+    run_kedro("--env", "tiny", "--only-missing-outputs", "--remake-stale", "--params", "report.examples=0")
     written = page.read_text(encoding="utf-8") + json.dumps(read_packed(page), ensure_ascii=False)
     for name in STORED:
         tables = list((finished / "data/08_reporting/tiny" / f"{name}.parquet").glob("*/*.parquet"))
