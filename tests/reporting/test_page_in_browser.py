@@ -1,113 +1,298 @@
-"""The page as a browser shows it: light and dark, wide and narrow, by keyboard, without a network."""
+"""The page as a browser shows it: light and dark, wide and narrow, by keyboard, on paper, without a network."""
 
 from __future__ import annotations
 
-import html
-import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.reporting.conftest import Tables, report_page
+from emb_pipeline.reporting.report import render_report
+from tests.reporting.conftest import report_page
+from tests.reporting.conftest import tables as make_tables
+from tests.reporting.many import TASKS, many_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
-FIRST = """<script>
+pytestmark = [pytest.mark.skipif(BROWSER is None, reason="needs Chromium"), pytest.mark.slow]
+PROBLEMS = """
 window.problems = [];
-const told = (event) => event.message || event.reason || event.blockedURI || event;
-const note = (what) => (event) => window.problems.push(`${what}: ${told(event)}`);
+const note = (what) => (event) => window.problems.push(`${what}: ${event.message || event.reason || event.blockedURI || event}`);
 addEventListener("error", note("error"), true);
 addEventListener("unhandledrejection", note("rejection"));
 document.addEventListener("securitypolicyviolation", note("policy"));
 for (const level of ["error", "warn"]) console[level] = note(level);
-</script>"""
-LAST = """<script>
-const luminance = (color) => {
-  const parts = color.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255);
-  const [r, g, b] = parts.map((each) => (each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const behind = (element) => {
-  for (let each = element; each; each = each.parentElement) {
-    const color = getComputedStyle(each).backgroundColor;
-    if (!/rgba\\(.*, 0\\)|transparent/.test(color)) return color;
-  }
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)";
-};
-const contrast = (element) => {
-  const [one, other] = [getComputedStyle(element).color, behind(element)].map(luminance).sort((a, b) => b - a);
-  return (one + 0.05) / (other + 0.05);
-};
-const name = (each) => `${each.tagName} ${each.className} ${each.textContent.trim().slice(0, 40)}`;
-const read = () => {
-  const texts = [...document.querySelectorAll("p, li, td, th, h1, h2, h3, a, dt, dd, summary, figcaption, code")];
-  const stops = [...document.querySelectorAll("a[href], summary, [tabindex='0']")];
-  const reached = stops.filter((each) => each.checkVisibility());
-  const unseen = reached.filter((each) => {
+"""
+UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+SHOWN_ROWS = "(region) => [...region.querySelectorAll('tbody tr')].filter((row) => row.checkVisibility()).length"
+DRAWN = "(plots) => plots.filter((each) => each.querySelector('svg.main-svg')).length"
+WIDTHS = """() => ({
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  tooWide: [...document.querySelectorAll(".plot svg.main-svg, .scroll, .tools, button.all")]
+    .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1).length,
+})"""
+UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], summary, button, input, select, [tabindex='0']")]
+  .filter((each) => each.checkVisibility() && !each.disabled)
+  .filter((each) => {
     each.focus();
-    const style = getComputedStyle(each);
-    return document.activeElement !== each || (style.outlineStyle === "none" && style.boxShadow === "none");
-  });
-  return {
-    problems: window.problems,
-    requests: performance.getEntriesByType("resource").filter((each) => !/^(data|blob):/.test(each.name)),
-    width: innerWidth,
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    plots: document.querySelectorAll(".plot").length,
-    drawn: [...document.querySelectorAll(".plot")].filter((each) => each.querySelector("svg.main-svg")).length,
-    too_wide: [...document.querySelectorAll(".plot svg.main-svg")].filter((each) => each.clientWidth > innerWidth).length,
-    dark: luminance(behind(document.querySelector("main"))) < 0.2,
-    faint: texts.filter((each) => each.textContent.trim() && each.checkVisibility() && contrast(each) < 4.5)
-      .map((each) => `${name(each)} ${contrast(each).toFixed(2)}`),
-    first: reached[0].getAttribute("href"),
-    unseen: unseen.map((each) => each.outerHTML.slice(0, 80)),
-  };
-};
-addEventListener("load", () => setTimeout(() => parent.postMessage(JSON.stringify(read()), "*"), 3000));
-</script>"""
-FRAME = """<iframe src="report.html" style="border: 0; width: WIDTHpx; height: 900px"></iframe>
-<script>
-addEventListener("message", (event) => { document.documentElement.dataset.read = event.data; });
-addEventListener("load", () => document.querySelector("iframe").focus());
-</script>"""
-"""A window of a browser is not as narrow as a phone, a frame can be."""
+    const marks = [each, each.nextElementSibling].filter(Boolean).map((one) => getComputedStyle(one));
+    return document.activeElement !== each || marks.every((style) => style.outlineStyle === "none" && style.boxShadow === "none");
+  }).map((each) => each.outerHTML.slice(0, 120))"""
+
+Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the page that the browser opens is written."""
-    return tmp_path_factory.mktemp("page") / "report.html"
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of two tasks."""
+    page = tmp_path_factory.mktemp("small") / "report.html"
+    page.write_text(report_page(**make_tables.__wrapped__()), encoding="utf-8")  # type: ignore[attr-defined]
+    return page
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 43 embeddings on four tasks."""
+    report = many_report()
+    page = tmp_path_factory.mktemp("large") / "report.html"
+    page.write_text(render_report(report.tables, report.run), encoding="utf-8")
+    return page
+
+
+@pytest.fixture
+def show(browser: Browser) -> Iterator[Open]:
+    """Open a page in a window of its own."""
+    contexts = []
+
+    def show(path: Path, *, width: int = 1280, scheme: str = "light", address: str = "", scripts: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.add_init_script(PROBLEMS)
+        page = context.new_page()
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_whole_and_legible(tables: Tables, shown: Path, width: int, scheme: str) -> None:
-    page = report_page(**tables)
-    shown.write_text(page.replace("<head>", f"<head>{FIRST}", 1).replace("</body>", f"{LAST}</body>", 1), encoding="utf-8")
-    (shown.parent / "frame.html").write_text(FRAME.replace("WIDTH", str(width)), encoding="utf-8")
-    seen = _seen(shown.parent / "frame.html", scheme)
-    assert seen["problems"] == [] and seen["requests"] == []
-    assert seen["dark"] == (scheme == "dark")
-    assert seen["width"] == width and seen["overflow"] <= 0 and seen["too_wide"] == 0
-    assert seen["drawn"] == seen["plots"] > 5
-    assert seen["faint"] == []
-    assert seen["first"] == "#answer" and seen["unseen"] == []
+def test_the_page_is_whole_and_accessible_folded_and_unfolded(small: Path, show: Open, width: int, scheme: str) -> None:
+    page = show(small, width=width, scheme=scheme)
+    assert describe_violations(page) == []
+    page.evaluate(UNFOLD)
+    scroll_through(page)
+    assert describe_violations(page) == []
+    assert page.evaluate(WIDTHS) == {"overflow": 0, "tooWide": 0}
+    assert page.evaluate(UNSEEN_FOCUS) == []
+    assert page.evaluate("window.problems") == []
+    assert page.evaluate("performance.getEntriesByType('resource').filter((each) => !/^(data|blob):/.test(each.name))") == []
 
 
-def _seen(page: Path, scheme: str) -> dict[str, Any]:
-    """What a script in the page found, after everything is drawn."""
-    command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        "--virtual-time-budget=12000", "--dump-dom",
-        "--window-size=1400,1000", f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}",
-        f"--user-data-dir={page.parent / 'profile'}", page.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    found = re.search(r'data-read="([^"]*)"', done.stdout)
-    assert found, done.stderr[-2000:]
-    seen: dict[str, Any] = json.loads(html.unescape(found[1]))
-    return seen
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_of_43_embeddings_stays_within_its_window(large: Path, show: Open, width: int) -> None:
+    page = show(large, width=width)
+    for task in TASKS:
+        page.get_by_role("radio", name=task).check(force=True)
+        scroll_through(page)
+        assert page.evaluate(WIDTHS) == {"overflow": 0, "tooWide": 0}
+    assert page.evaluate("window.problems") == []
+
+
+def test_the_first_key_leads_to_the_answer_and_arrows_choose_a_task(small: Path, show: Open) -> None:
+    page = show(small)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#answer"
+    page.get_by_role("radio", name="topic").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("radio", name="search").is_checked()
+    assert page.locator("#leaderboard-of-search").is_visible() and page.locator("#leaderboard-of-topic").is_hidden()
+
+
+def test_a_choice_is_in_the_address_beside_the_section(small: Path, show: Open) -> None:
+    page = show(small)
+    page.get_by_role("radio", name="search").check(force=True)
+    assert page.url.endswith("#task=search")
+    page.get_by_role("link", name="Cost", exact=True).click()
+    page.wait_for_function("location.hash === '#cost&task=search'")
+    assert page.locator("#cost").evaluate("(each) => each.getBoundingClientRect().top") < 200
+    page = show(small, address="#cost&task=search")
+    assert page.get_by_role("radio", name="search").is_checked()
+    assert page.locator("#cost").evaluate("(each) => each.getBoundingClientRect().top") < 200
+
+
+def test_a_link_into_another_task_selects_it(small: Path, show: Open) -> None:
+    page = show(small, address="#leaderboard-of-search")
+    assert page.get_by_role("radio", name="search").is_checked()
+    assert page.locator("#leaderboard-of-search").is_visible()
+
+
+def test_a_section_without_a_block_of_the_task_hides_with_its_line(small: Path, show: Open) -> None:
+    page = show(small)
+    assert page.locator("#dimensions").is_visible() and page.locator("nav a[href='#dimensions']").is_visible()
+    page.get_by_role("radio", name="search").check(force=True)
+    assert page.locator("#dimensions").is_hidden() and page.locator("nav a[href='#dimensions']").is_hidden()
+
+
+def test_without_scripts_everything_is_shown(large: Path, show: Open) -> None:
+    page = show(large, scripts=False)
+    assert page.locator("#tasks").is_hidden()
+    for task in TASKS:
+        assert page.locator(f"#leaderboard-of-{task}").is_visible()
+    rows = page.locator("[aria-label='Leaderboard of topic'] tbody tr")
+    assert rows.count() == 43 and all(row.is_visible() for row in rows.all())
+
+
+def test_a_table_begins_with_ten_families_and_shows_all_on_demand(large: Path, show: Open) -> None:
+    page = show(large)
+    region = page.locator("[aria-label='Leaderboard of topic']")
+    assert region.evaluate(SHOWN_ROWS) == 10
+    every = page.locator("[aria-label='Leaderboard of topic'] ~ button.all").first
+    every.click()
+    assert every.get_attribute("aria-expanded") == "true"
+    families = region.evaluate(SHOWN_ROWS)
+    assert 10 < families < 43
+    for toggle in region.locator("button.more").all():
+        toggle.focus()
+        page.keyboard.press("Enter")
+        assert toggle.get_attribute("aria-expanded") == "true"
+    assert region.evaluate(SHOWN_ROWS) == 43
+
+
+def test_no_copy_from_corrupted_text_stands_for_its_family(large: Path, show: Open) -> None:
+    page = show(large)
+    page.evaluate("document.querySelectorAll('button.all').forEach((each) => each.click())")
+    shown = "(region) => [...region.querySelectorAll('tbody tr')].filter((row) => row.checkVisibility()).map((row) => row.innerText)"
+    for task in TASKS:
+        page.get_by_role("radio", name=task).check(force=True)
+        names = page.locator(f"[aria-label='Leaderboard of {task}']").evaluate(shown)
+        assert names and not [name for name in names if "typos" in name or "less_text" in name]
+
+
+def test_a_heading_sorts_by_number_and_says_so(large: Path, show: Open) -> None:
+    page = show(large)
+    region = page.locator("[aria-label='Leaderboard of topic']")
+    heading = region.locator("thead th").nth(1)
+    values = """(region) => [...region.querySelectorAll("tbody tr")].filter((row) => row.checkVisibility())
+      .map((row) => parseFloat(row.cells[1].textContent))"""
+    before = region.evaluate(values)
+    assert before == sorted(before, reverse=True) and heading.get_attribute("aria-sort") is None
+    heading.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    after = region.evaluate(values)
+    assert after == sorted(after) and after[0] < before[-1]
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") is None and region.evaluate(values) == before
+
+
+def test_units_are_sorted_by_what_they_mean(large: Path, show: Open) -> None:
+    page = show(large)
+    page.evaluate(UNFOLD)
+    region = page.locator("[aria-label='Cost on topic']")
+    region.get_by_role("button", name="per vector").click()
+    sizes = region.evaluate(
+        """(region) => [...region.querySelectorAll("tbody tr")].filter((row) => row.checkVisibility())
+          .map((row) => row.cells[6].textContent)"""
+    )
+    numbers = [float(re.sub(r"[^\d.]", "", size)) * (1000 if "kB" in size else 1) for size in sizes]
+    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) > 2
+
+
+def test_a_filter_finds_rows_in_folded_families(large: Path, show: Open) -> None:
+    page = show(large)
+    region = page.locator("[aria-label='Leaderboard of topic']")
+    page.get_by_role("searchbox", name="Leaderboard of topic").fill("typos_90")
+    assert region.evaluate(SHOWN_ROWS) == 2
+    assert page.get_by_text("2 of 43 rows").is_visible()
+    page.get_by_role("searchbox", name="Leaderboard of topic").fill("")
+    assert region.evaluate(SHOWN_ROWS) == 10
+
+
+def test_the_search_of_the_browser_sees_all_rows(large: Path, show: Open) -> None:
+    page = show(large)
+    page.keyboard.press("Control+f")
+    assert page.locator("[aria-label='Leaderboard of topic']").evaluate(SHOWN_ROWS) == 43
+
+
+def test_figures_are_drawn_when_they_come_near(large: Path, show: Open) -> None:
+    page = show(large)
+    plots = page.locator(".plot")
+    first = plots.evaluate_all(DRAWN)
+    scroll_through(page)
+    later = plots.evaluate_all(DRAWN)
+    assert first < later < plots.count()
+    folded = page.locator("#figure-leaderboard-topic")
+    assert folded.locator("svg.main-svg").count() == 0
+    page.locator("details", has=folded).first.locator("summary").first.click()
+    folded.locator("svg.main-svg").first.wait_for()
+
+
+def test_the_page_is_at_most_twelve_screens_before_folds_are_opened(large: Path, show: Open) -> None:
+    page = show(large)
+    for task in TASKS:
+        page.get_by_role("radio", name=task).check(force=True)
+        scroll_through(page)
+        assert page.evaluate("document.documentElement.scrollHeight") <= 12 * 900, task
+
+
+def test_one_file_of_at_most_three_megabytes_holds_43_embeddings_on_four_tasks(large: Path) -> None:
+    assert large.stat().st_size <= 2_500_000  # examples of pairs take up to 450 kB of the 3 MB
+
+
+def test_paper_shows_all_tasks_folds_rows_and_figures(large: Path, tmp_path: Path, show: Open) -> None:
+    page = show(large)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    plots = page.locator(".plot")
+    assert plots.evaluate_all(DRAWN) == plots.count()
+    assert page.locator("details:not([open])").count() == 0
+    for task in TASKS:
+        assert page.locator(f"[aria-label='Leaderboard of {task}']").evaluate(SHOWN_ROWS) == 43
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+    printed = tmp_path / "report.pdf"
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+               f"--print-to-pdf={printed}", "--virtual-time-budget=20000", large.as_uri()]  # fmt: skip
+    subprocess.run(command, capture_output=True, timeout=180, check=True, env={**os.environ, "HOME": str(tmp_path)})
+    assert printed.read_bytes().startswith(b"%PDF")
+
+
+def describe_violations(page: Page) -> list[str]:
+    """What axe-core finds, with the first element of each."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:160]} ({len(each['nodes'])})" for each in found]
+
+
+def scroll_through(page: Page) -> None:
+    """Scroll from top to bottom, so that figures are drawn."""
+    page.evaluate(
+        """async () => {
+          for (let y = 0; y < document.documentElement.scrollHeight; y += 700) {
+            scrollTo(0, y);
+            await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          }
+          scrollTo(0, 0);
+        }"""
+    )

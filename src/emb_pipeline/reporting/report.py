@@ -19,14 +19,14 @@ from markupsafe import Markup
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.run import Run
-from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.section import Report, Section, write_json
 from emb_pipeline.reporting.tables import ReportTables
-from emb_pipeline.reporting.theme import DARK_COLORS, look
+from emb_pipeline.reporting.theme import DARK_COLORS, TEMPLATE, look
 
 PAGE, MACROS = "page.html.j2", "macros.html.j2"
 PLOTLY = "plotly-basic.min.js"
 STYLES = ("report.css", "pairs.css")
-SCRIPTS = ("tasks.js", "figures.js", "unpack.js", "pairs.js", "budgets.js")
+SCRIPTS = ("tasks.js", "tables.js", "paper.js", "figures.js", "unpack.js", "pairs.js", "budgets.js")
 """The page's own scripts, in the order in which they run."""
 
 
@@ -60,13 +60,16 @@ def render_report(
     viewed = [(section, view) for section in sections if (view := section.view(report)) is not None]
     short_answers = {task["name"]: task["short"] for _, view in viewed for task in view.get("tasks", ()) if "short" in task}
     return environment.get_template(PAGE).render(
-        sections=[(section, write_section(section, view, report, environment)) for section, view in viewed],
+        sections=[
+            (section, write_section(section, view, report, environment), view.get("folded")) for section, view in viewed
+        ],
         tasks=[(each.task, short_answers.get(each.task, "")) for each in report.results],
         run=run,
         n_tasks=len(report.results),
         n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
         style=Markup("\n".join(map(read_asset, STYLES))),
         dark_colors=Markup(json.dumps(DARK_COLORS)),
+        figure_template=write_json(TEMPLATE.to_plotly_json()),
         plotly=Markup(read_asset(PLOTLY)),
         scripts=[Markup(read_asset(name)) for name in SCRIPTS],
     )
@@ -82,7 +85,8 @@ def write_section(section: Section, view: Mapping[str, Any], report: Report, env
     """Write what a section's view has gathered."""
     by_name = f"{section.name}.html.j2"
     template = environment.from_string(section.markup) if section.markup else environment.get_template(by_name)
-    return report.names.write_html(template.render({"run": report.run, "confidence": report.run.confidence, **view}))
+    known = {"run": report.run, "confidence": report.run.confidence, "family": report.write_family}
+    return report.names.write_html(template.render({**known, **view}))
 
 
 def make_environment() -> jinja2.Environment:

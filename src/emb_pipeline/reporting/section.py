@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
-from plotly.io import to_json
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.families import group_variants
 from emb_pipeline.reporting.names import Names, name_embeddings
 from emb_pipeline.reporting.results import Result, find_margin, result
 from emb_pipeline.reporting.run import Run
@@ -21,6 +25,9 @@ from emb_pipeline.statistics.leaderboard import CORPUS
 
 if TYPE_CHECKING:
     from emb_pipeline.reporting.tables import ReportTables
+
+DIGITS = 5
+"""Significant digits of a number in a figure: a pixel is more than the sixth."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class Section:
     title : str
         Its line in the table of contents.
     view : callable
-        What its template shows, from the report; None where there is nothing to show. It is then left out.
+        What its template shows, from the report; None where there is nothing to show. It is then left out. With ``folded``,
+        the section is this one line until a reader opens it.
     heading : str
         Its heading; the title, if left out.
     markup : str
@@ -94,6 +102,28 @@ class Report:
             for task in sorted(pick.tasks_of(tables.leaderboard), key=self.order.index)
         ]
 
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """Each embedding's family, whose rows a table folds under the first of them."""
+        return group_variants(self.tables.leaderboard)
+
+    def write_family(self, embedding: str) -> Markup:
+        """Write a row's attribute ``data-family``, with ``data-copy`` for what is no choice; nothing without relatives."""
+        number = self._family_numbers.get(self.families.get(embedding, ""))
+        return (
+            Markup("") if number is None else Markup(f' data-family="{number}"{" data-copy" * (embedding in self._copies)}')
+        )
+
+    @cached_property
+    def _copies(self) -> set[str]:
+        board = self.tables.leaderboard
+        return set(board.loc[board["derivation"].isin(pick.CHANGED_TEXT), "embedding"])
+
+    @cached_property
+    def _family_numbers(self) -> dict[str, int]:
+        sizes = Counter(self.families.values())
+        return {family: number for number, family in enumerate(sizes) if sizes[family] > 1}
+
     def in_order(self, table: pd.DataFrame, column: str = "task") -> pd.DataFrame:
         """Sort rows by the place of a column's value in the order of tasks; what is not in it comes last."""
         return sort_by_place(table, column, self.order)
@@ -129,8 +159,27 @@ def embed(figure: go.Figure, identifier: str, label: str, caption: str, *, task:
     task : str, optional
         The task that it belongs to: it is shown while that task is selected.
     """
-    text = to_json(figure).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return Chart(f"figure-{anchor(identifier)}", Markup(text), int(figure.layout.height or 380), label, caption, task)
+    parts = figure.to_plotly_json()
+    layout = {name: part for name, part in parts["layout"].items() if name != "template"}  # the page holds it once
+    text = write_json({"data": parts["data"], "layout": layout})
+    return Chart(f"figure-{anchor(identifier)}", text, int(figure.layout.height or 380), label, caption, task)
+
+
+def write_json(value: Any) -> Markup:
+    """Write JSON that can stand in a page, without spaces, and with the digits of a number that a figure can show."""
+    text = json.dumps(_round(value), separators=(",", ":"), ensure_ascii=False)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _round(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        shown = float(f"{value:.{DIGITS}g}")
+        return int(shown) if shown.is_integer() else shown if math.isfinite(shown) else None
+    if isinstance(value, Mapping):
+        return {name: _round(each) for name, each in value.items()}
+    return [_round(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def anchor(text: str) -> str:

@@ -2,8 +2,12 @@
 // Each figure is drawn when it comes near the screen, in the colors of the page; all of them before the page is printed.
 (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const darkColors = Object.entries(JSON.parse(document.getElementById("dark-colors").textContent));
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const darkColors = Object.entries(read("dark-colors"));
+  const template = document.getElementById("figure-template").textContent;
   const plots = [...document.querySelectorAll(".plot")];
+  const PAPER_WIDTH = 690; // of a page of A4 between its margins
+  let isPrinting = false;
 
   const pageColors = () => {
     const style = getComputedStyle(document.documentElement);
@@ -12,8 +16,10 @@
 
   const figureOf = (plot) => {
     let text = document.getElementById(`${plot.id}-data`).textContent;
-    if (dark.matches) for (const [light, darker] of darkColors) text = text.replaceAll(light, darker);
-    return JSON.parse(text);
+    if (dark.matches && !isPrinting) for (const [light, darker] of darkColors) text = text.replaceAll(light, darker);
+    const figure = JSON.parse(text);
+    figure.layout.template = JSON.parse(template);
+    return figure;
   };
 
   const fitted = (layout, narrow) => {
@@ -47,8 +53,10 @@
 
   const draw = (plot) => {
     const { data, layout } = figureOf(plot);
-    if (layout.meta?.side_by_side && plot.clientWidth < 640) stacked(layout, plot.clientWidth);
-    return Plotly.react(plot, data, fitted(layout, plot.clientWidth < 480), { responsive: true, displayModeBar: false });
+    const width = isPrinting ? PAPER_WIDTH / (plot.closest(".pair") ? 2.1 : 1) : plot.clientWidth;
+    if (layout.meta?.side_by_side && width < 640) stacked(layout, width);
+    if (isPrinting) layout.width = width;
+    return Plotly.react(plot, data, fitted(layout, width < 480), { responsive: !isPrinting, displayModeBar: false });
   };
 
   const drawn = new Set();
@@ -62,4 +70,16 @@
   }, { rootMargin: "400px 0px" });
   for (const plot of plots) near.observe(plot);
   dark.addEventListener("change", () => drawn.forEach(draw));
+
+  addEventListener("beforeprint", () => {
+    isPrinting = true;
+    plots.forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    isPrinting = false;
+    for (const plot of plots) {
+      if (drawn.has(plot)) draw(plot);
+      else Plotly.purge(plot);
+    }
+  });
 })();

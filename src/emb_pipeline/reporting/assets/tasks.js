@@ -39,7 +39,7 @@
   };
 
   // A link may lead into a block of another task, or into a fold.
-  const follow = () => {
+  const follow = (isFirst) => {
     const { section, named } = readAddress();
     const target = section ? document.getElementById(decodeURIComponent(section)) : null;
     const tasks = target?.closest("[data-task]")?.dataset.task.split("\n");
@@ -47,7 +47,7 @@
     if (choices.some((each) => each.value === wanted) && wanted !== task) show(wanted);
     if (!target) return;
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    target.scrollIntoView();
+    target.scrollIntoView({ behavior: isFirst ? "instant" : "auto" });
     if (target.hasAttribute("tabindex")) target.focus({ preventScroll: true });
     writeAddress(section);
   };
@@ -60,9 +60,13 @@
     const tasks = event.target.closest("[data-task]")?.dataset.task.split("\n");
     if (tasks) { show(tasks[0]); writeAddress(""); }
   });
-  addEventListener("hashchange", follow);
+  addEventListener("hashchange", () => follow(false));
+  // Once the page is scrolled, the names alone are enough.
+  const top = document.createElement("div");
+  bar.before(top);
+  new IntersectionObserver(([entry]) => bar.classList.toggle("stuck", !entry.isIntersecting && entry.boundingClientRect.top < 0)).observe(top);
   bar.hidden = false;
   document.documentElement.classList.add("by-task");
   show(task);
-  follow();
+  follow(true);
 })();

@@ -12,15 +12,21 @@ from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.section import Report, Section
 
 _CLASS_LINE = re.compile(r"class\..+")
+STATES = ("serious", "ceiling", "minor", "fact", "clean")
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
 
 
 def view(report: Report) -> dict[str, Any]:
     """Show what was found in the data of each task and corpus, and what it changes to leave out what was seen before."""
+    scopes = _audit(report.in_order(report.tables.audit, "scope"), report.order)
+    without_seen = _show_without_seen(report.tables.without_seen)
     return {
-        "scopes": _audit(report.in_order(report.tables.audit, "scope"), report.order),
-        "without_seen": _show_without_seen(report.tables.without_seen),
+        "scopes": scopes,
+        "without_seen": without_seen,
+        "folded": None
+        if without_seen or not scopes or any(scope["serious"] for scope in scopes)
+        else "Nothing serious was found",
     }
 
 
@@ -38,18 +44,31 @@ def _audit(audit: pd.DataFrame, tasks: Collection[str]) -> list[dict[str, Any]]:
             for row in part.to_dict("records")
             if not _CLASS_LINE.fullmatch(str(row["check"]))
         ]
-        order = {"serious": 0, "ceiling": 1, "minor": 2, "fact": 3, "clean": 4}
-        lines.sort(key=lambda line: order[line["state"]])
+        of_state = {state: [line for line in lines if line["state"] == state] for state in STATES}
         scopes.append(
             {
                 "scope": str(scope),
                 "is_task": str(scope) in tasks,
-                "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
-                "facts": [line for line in lines if line["state"] == "fact"],
-                "clean": [line["shown"] for line in lines if line["state"] == "clean"],
+                "serious": of_state["serious"],
+                "minor": [*of_state["ceiling"], *of_state["minor"]],
+                "facts": of_state["fact"],
+                "clean": [line["shown"] for line in of_state["clean"]],
+                "summary": _summarize({state: len(found) for state, found in of_state.items()}),
             }
         )
     return scopes
+
+
+def _summarize(counts: Mapping[str, int]) -> str:
+    """Write the line of a fold: ``2 further findings, 9 checks without a finding, sizes``."""
+    minor = counts["ceiling"] + counts["minor"]
+    parts = [
+        f"{wording.pluralize(minor, 'further finding')}" if minor else "",
+        f"{wording.pluralize(counts['clean'], 'check')} without a finding" if counts["clean"] else "",
+        "sizes" if counts["fact"] else "",
+    ]
+    text = ", ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
 
 
 def audit_state(row: Mapping[Hashable, Any]) -> str:

@@ -11,6 +11,7 @@ from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.theme import in_order, look
 from emb_pipeline.reporting.wording import (
     name_metric,
+    pluralize,
 )
 
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
@@ -19,7 +20,10 @@ CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "h
 def view(report: Report) -> dict[str, Any]:
     """Show origins, tasks, embeddings and corpora."""
     tables = report.tables
+    n_embeddings = len(tables.leaderboard["embedding"].drop_duplicates())
     return {
+        "folded": f"{pluralize(n_embeddings, 'embedding')}, {pluralize(len(report.results), 'task')}, "
+        f"{pluralize(len(tables.corpora), 'corpus', 'corpora')}",
         "legend": [(origin, look(origin)) for origin in in_order(tables.leaderboard["origin"].astype(str))],
         "tasks": [
             {

@@ -15,6 +15,7 @@ from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.sections.background.word_map import show_word_map
 from emb_pipeline.reporting.tables import OTHER_CORPUS, SAMPLE, SAMPLES, SEED
 from emb_pipeline.reporting.wording import (
+    pluralize,
     write_count,
     write_share,
 )
@@ -47,7 +48,10 @@ def view(report: Report) -> dict[str, Any] | None:
         _find_training_tokens(tables.embeddings),
         _find_trained_on_less_text(tables.embeddings),
     )
-    return None if shown is None else {**shown, "word_map": show_word_map(report)}
+    if shown is None:
+        return None
+    embeddings = pluralize(tables.checks["embedding"].nunique(), "embedding")
+    return {**shown, "word_map": show_word_map(report), "folded": f"Word vectors of {embeddings}, before any task"}
 
 
 def _find_training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:

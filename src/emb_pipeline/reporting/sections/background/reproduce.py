@@ -12,9 +12,11 @@ from emb_pipeline.reporting.section import Report, Section
 def view(report: Report) -> dict[str, Any]:
     """Show commands, versions, fingerprints and hyper-parameters."""
     run, corpora = report.run, report.tables.corpora
+    command = run.command or f"kedro run --env {run.use_case}"
     return {
+        "folded": command,
         "tracking_uri": redact(run.tracking_uri),
-        "command": run.command or f"kedro run --env {run.use_case}",
+        "command": command,
         "fingerprints": corpora[["corpus", "fingerprint"]].dropna().to_dict("records"),
         "methods": {str(name): _write_json(options) for name, options in run.methods.items()},
         "versions": {str(name): str(version) for name, version in run.versions.items()},

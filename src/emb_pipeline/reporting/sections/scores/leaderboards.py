@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,7 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
                 f"{each.task}_leaderboard", lambda: plot_leaderboard(tables.leaderboard, each.task, ceiling=ceiling)
             ),
             f"leaderboard-{each.task}",
-            f"{metric} of every embedding on {each.task} with its interval, best first. The table below holds the same "
+            f"{metric} of every embedding on {each.task} with its interval, best first. The table above holds the same "
             "numbers.",
             f"{metric} with intervals; letters: significance groups.",
         ),
@@ -66,6 +66,7 @@ def _build_board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     leading = {row["family"] for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
+    lowest, highest = _find_range(each.rows)
     lines: list[dict[str, Any]] = []
     for row in each.rows.to_dict("records"):
         name = str(row["embedding"])
@@ -78,6 +79,7 @@ def _build_board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "leads": row["family"] in leading,
                 "value": wording.write_value(row["value"], each.metric),
                 "interval": wording.write_interval(row["ci_low"], row["ci_high"], each.metric),
+                "strip": _place_on_strip(row, lowest, highest),
                 "letters": _take_text(row["letters"]),
                 **_write_distance_behind(behind, each.metric),
                 "secondary": [
@@ -92,11 +94,25 @@ def _build_board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
         )
     return {
         "secondary": [wording.name_metric(metric) for metric in secondary],
+        "lowest": wording.write_value(lowest, each.metric),
+        "highest": wording.write_value(highest, each.metric),
         "lines": lines,
-        "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
         "compared": any(line["behind"] for line in lines),
         "points": bool(wording.points(each.metric)),
     }
+
+
+def _find_range(rows: pd.DataFrame) -> tuple[float, float]:
+    """Find the least and the largest value or end of an interval."""
+    values = rows[["value", "ci_low", "ci_high"]].astype(float)
+    return float(values.min().min()), float(values.max().max())
+
+
+def _place_on_strip(row: Mapping[Hashable, Any], lowest: float, highest: float) -> list[float]:
+    """Place low end, value and high end on a scale of 0 to 100."""
+    span = (highest - lowest) or 1.0
+    ends = [_take_number(row[name], row["value"]) for name in ("ci_low", "value", "ci_high")]
+    return [round(100 * (end - lowest) / span, 1) for end in ends]
 
 
 def _write_distance_behind(contrast: Contrast | None, metric: str) -> dict[str, str]:

@@ -34,7 +34,9 @@ def view(report: Report) -> dict[str, Any]:
     return {
         "charts": [chart for each in results if (chart := _draw_chart(each, report)) is not None],
         "findings": [
-            found for each in results for found in (describe_seeds(each), describe_samples(each)) if found is not None
+            (each.task, found)
+            for each in results
+            if (found := [one for one in (describe_seeds(each), describe_samples(each)) if one is not None])
         ],
         "repetitions": [line for each in results for line in _list_repetitions(each)],
     }
