@@ -212,6 +212,11 @@ def word_map(*names: str) -> pd.DataFrame:
 @pytest.fixture
 def tables() -> Tables:
     """All inputs of the page."""
+    return make_tables()
+
+
+def make_tables() -> Tables:
+    """Make all inputs of the page."""
     return {
         "run": {
             "use_case": "tiny",

@@ -15,15 +15,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from emb_pipeline.reporting.report import render_report
-from tests.reporting.conftest import report_page
-from tests.reporting.conftest import tables as make_tables
+from tests.reporting.conftest import make_tables, report_page
 from tests.reporting.many import TASKS, many_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.skipif(BROWSER is None, reason="needs Chromium"), pytest.mark.slow]
 PROBLEMS = """
 window.problems = [];
-const note = (what) => (event) => window.problems.push(`${what}: ${event.message || event.reason || event.blockedURI || event}`);
+const told = (event) => event.message || event.reason || event.blockedURI || event;
+const note = (what) => (event) => window.problems.push(`${what}: ${told(event)}`);
 addEventListener("error", note("error"), true);
 addEventListener("unhandledrejection", note("rejection"));
 document.addEventListener("securitypolicyviolation", note("policy"));
@@ -42,7 +42,8 @@ UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], summary, button,
   .filter((each) => {
     each.focus();
     const marks = [each, each.nextElementSibling].filter(Boolean).map((one) => getComputedStyle(one));
-    return document.activeElement !== each || marks.every((style) => style.outlineStyle === "none" && style.boxShadow === "none");
+    const isMarked = (style) => style.outlineStyle !== "none" || style.boxShadow !== "none";
+    return document.activeElement !== each || !marks.some(isMarked);
   }).map((each) => each.outerHTML.slice(0, 120))"""
 
 Open = Callable[..., Page]
@@ -60,7 +61,7 @@ def browser() -> Iterator[Browser]:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of two tasks."""
     page = tmp_path_factory.mktemp("small") / "report.html"
-    page.write_text(report_page(**make_tables.__wrapped__()), encoding="utf-8")  # type: ignore[attr-defined]
+    page.write_text(report_page(**make_tables()), encoding="utf-8")
     return page
 
 
@@ -80,9 +81,13 @@ def show(browser: Browser) -> Iterator[Open]:
 
     def show(path: Path, *, width: int = 1280, scheme: str = "light", address: str = "", scripts: bool = True) -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts, reduced_motion="reduce"
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            reduced_motion="reduce",
         )
         contexts.append(context)
+        context.set_default_timeout(180_000)
         context.add_init_script(PROBLEMS)
         page = context.new_page()
         page.goto(path.as_uri() + address)
@@ -180,7 +185,8 @@ def test_a_table_begins_with_ten_families_and_shows_all_on_demand(large: Path, s
 def test_no_copy_from_corrupted_text_stands_for_its_family(large: Path, show: Open) -> None:
     page = show(large)
     page.evaluate("document.querySelectorAll('button.all').forEach((each) => each.click())")
-    shown = "(region) => [...region.querySelectorAll('tbody tr')].filter((row) => row.checkVisibility()).map((row) => row.innerText)"
+    shown = """(region) => [...region.querySelectorAll("tbody tr")].filter((row) => row.checkVisibility())
+      .map((row) => row.textContent)"""
     for task in TASKS:
         page.get_by_role("radio", name=task).check(force=True)
         names = page.locator(f"[aria-label='Leaderboard of {task}']").evaluate(shown)
