@@ -166,7 +166,7 @@ def embed(figure: go.Figure, identifier: str, label: str, caption: str, *, task:
 
 
 def write_json(value: Any) -> Markup:
-    """Write JSON that can stand in a page, without spaces, and with the digits of a number that a figure can show."""
+    """Write JSON that a page can hold, without spaces, and with the digits of a number that a figure can show."""
     text = json.dumps(_round(value), separators=(",", ":"), ensure_ascii=False)
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
