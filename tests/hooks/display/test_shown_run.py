@@ -43,14 +43,15 @@ def test_a_run_is_shown_live_and_its_log_is_whole(runner: str, project: Path) ->
     terminal.wait()
     assert terminal.exit_code == 0, terminal.text[-3000:]
     shown, log = terminal.text, find_log(project)
-    assert "tiny: 20 nodes to run, about " in shown and f"log: {log.relative_to(project)}" in shown
-    assert "tiny  " in shown and " of 20 nodes  ━" in shown and "▶ " in shown
-    assert re.search(r"\n20 of 20 nodes in \d+:\d\d\n", shown)
-    assert "Completed node" not in shown
     planned = {name for event in read_events(project) if event["event"] == "begin" for name, *_ in event["nodes"]}
+    n = len(planned)
+    assert f"tiny: {n} nodes to run, about " in shown and f"log: {log.relative_to(project)}" in shown
+    assert "tiny  " in shown and f" of {n} nodes  ━" in shown and "▶ " in shown
+    assert re.search(rf"\n{n} of {n} nodes in \d+:\d\d\n", shown)
+    assert "Completed node" not in shown
     text = log.read_text()
-    assert len(planned) == 20 and list_completed(text) == planned
-    assert "Completed 20 out of 20 tasks" in text and "the run took " in text
+    assert n > 12 and list_completed(text) == planned
+    assert f"Completed {n} out of {n} tasks" in text and "the run took " in text
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ - \d+ - ", line) for line in text.splitlines())
 
 
@@ -93,11 +94,12 @@ def test_without_a_terminal_a_run_says_little_and_its_estimate_is_held_against_i
     before_scores = console.partition("search (60 queries)")[0].splitlines()
     assert len(before_scores) < 40 and any("ingest: 12 of 12 nodes done" in line for line in before_scores)
     log = find_log(finished).read_text()
-    assert "Completed 80 out of 80 tasks" in log and re.search(r"the estimate was .*, [+-]\d+ % off", log)
+    whole = re.search(r"Completed (\d+) out of \1 tasks", log)
+    assert whole and re.search(r"the estimate was .*, [+-]\d+ % off", log)
     again = run_kedro("--env", "tiny", "--only-missing-outputs")
-    assert "tiny: 0 nodes to run, 80 reused" in again.stdout
+    assert f"tiny: 0 nodes to run, {whole[1]} reused" in again.stdout
     times = json.loads((finished / "data/06_models/tiny/.node_seconds.json").read_text())["whole"]
-    assert len(times) == 80 and all(seconds >= 0 for seconds in times.values())
+    assert len(times) == int(whole[1]) and all(seconds >= 0 for seconds in times.values())
 
 
 def test_every_line_of_the_log_can_be_asked_for_and_another_way_is_refused(project: Path) -> None:
