@@ -160,6 +160,7 @@ def test_mlflow_compares_cells_by_interval_cost_hyper_parameter_data_and_model(s
         row, found = ranked.loc[run.info.run_name], run.data.metrics
         assert (found["accuracy_low"], found["accuracy_high"], found["n"]) == (row["ci_low"], row["ci_high"], row["n"])
         assert run.data.params["probe.folds"] == "3" and "options" not in run.data.tags
+        assert run.data.tags["mlflow.source.name"] == "kedro run --env tiny" and run.data.tags["mlflow.user"]
         (data,) = (each.dataset for each in run.inputs.dataset_inputs)
         assert data.name == "topic" and '"classes": 3' in data.profile and "labels.csv" in data.source
     assert len({each.dataset.digest for run in cells for each in run.inputs.dataset_inputs}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from emb_pipeline.datasets import mlflow_store
 from emb_pipeline.datasets.mlflow_leaderboard import RankedCell, RankedTask, Scorecards, find_links, track_leaderboard
-from emb_pipeline.datasets.mlflow_runs import log_run
+from emb_pipeline.datasets.mlflow_runs import INHERITED, log_run
 from emb_pipeline.datasets.mlflow_views import View, decode_view
 from tests.conftest import make_mlflow_store
 
@@ -95,6 +96,12 @@ def test_a_run_has_the_interval_beside_the_score_and_its_data_set_without_the_da
     assert (data.name, data.digest, data.profile) == ("topic", "abc", '{"examples_rows": 150, "classes": 3}')
     assert "labels.csv" in data.source and "secret" not in data.source
     assert [each.value for each in client(uri).get_metric_history(run_id, "accuracy")] == [0.75]
+
+
+def test_the_run_of_a_cell_has_user_source_and_commit_of_its_parent(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = {"mlflow.user": "ann", "mlflow.source.name": "kedro run --env tiny", "mlflow.source.git.commit": "abc"}
+    monkeypatch.setenv(INHERITED, json.dumps(tags))
+    assert tags.items() <= client(uri).get_run(write_run(uri)).data.tags.items()
 
 
 def test_the_model_of_an_embedding_has_its_params_and_its_scores_by_data_set(uri: str) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
+INHERITED = "EMB_PIPELINE_PARENT_TAGS"
+"""Tags of the parent run that the runs of its cells have, too, as JSON: who started it, from what, at which commit."""
+OF_ORIGIN = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit")
+"""Tags that MLflow shows as the user, source and version of a run."""
 PROCESS = "process"
 """Tag of a run that is open: the process that will close it."""
 _IN_PARAMS = "options"
@@ -51,7 +55,8 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
 
     client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
     tags = {name: value for name, value in record.get("tags", {}).items() if name != _IN_PARAMS}
-    tags = clean_tags({PROCESS: name_this_process(), **tags})
+    inherited = json.loads(os.environ.get(INHERITED) or "{}")
+    tags = clean_tags({PROCESS: name_this_process(), **inherited, **tags})
     if parent := os.environ.get(PARENT_RUN):
         tags["mlflow.parentRunId"] = parent
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import getpass
+import json
 import os
 import signal
 import threading
@@ -16,6 +17,7 @@ from kedro.framework.hooks import hook_impl
 from emb_pipeline.config.active import find_tracking_uri, load_active_parameters, project_path
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
+from emb_pipeline.redaction import redact
 
 _KILLED = "KILLED"
 
@@ -41,7 +43,10 @@ class ParentRun:
         from emb_pipeline.datasets.mlflow_machine import MachineMonitor
 
         self._uri, self._process = find_tracking_uri(), os.getpid()
-        self._run_id = mlflow_runs.open_run(self._uri, self.EXPERIMENT, *_describe_run(run_params))
+        name, tags, config = _describe_run(run_params)
+        self._run_id = mlflow_runs.open_run(self._uri, self.EXPERIMENT, name, tags, config)
+        inherited = {tag: tags[tag] for tag in mlflow_runs.OF_ORIGIN if tag in tags}
+        os.environ[mlflow_runs.INHERITED] = redact(json.dumps(inherited))
         if self._run_id:
             os.environ[mlflow_runs.PARENT_RUN] = self._run_id
             self._monitor = MachineMonitor(self._uri, self._run_id)
@@ -80,7 +85,8 @@ class ParentRun:
 
         run_id, self._run_id = self._run_id, None
         monitor, self._monitor = self._monitor, None
-        os.environ.pop(mlflow_runs.PARENT_RUN, None)
+        for name in (mlflow_runs.PARENT_RUN, mlflow_runs.INHERITED):
+            os.environ.pop(name, None)
         atexit.unregister(self._close)
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == self._terminate:
             signal.signal(signal.SIGTERM, self._before)
