@@ -57,7 +57,7 @@ def test_one_pretrained_embedding_without_a_corpus_has_nothing_to_be_compared_wi
     assert set(board["embedding"]) == {"pretrained.glove_3"}
     page, console = _page(project), capsys.readouterr().out
     assert "It is the only embedding on this task: there is nothing to compare it with." in page
-    assert "No embedding is shown to be better than the largest class here." in " ".join(console.split())
+    assert "No embedding is shown to be better than the largest class." in " ".join(console.split())
     assert "topic class by class" in page and "topic: confusion table" in page
     results = project / "data" / "07_model_output" / "tiny" / "pretrained" / "glove_3" / "topic"
     predicted = pd.read_parquet(results / "predicted.parquet")
