@@ -206,7 +206,7 @@ def test_under_any_budgets_the_page_recommends_what_the_decision_does(page: Any)
         assert seen["chosen"] == (None if taken.empty else taken["embedding"].iloc[0]), limits
         if not taken.empty:
             assert f"{100 * taken['value'].iloc[0]:.1f}\u202f%" in seen["text"]
-            assert ("shown to be not inferior" in seen["text"]) == (taken["standing"].iloc[0] == "shown")
+            assert ("shown to be about as good" in seen["text"]) == (taken["standing"].iloc[0] == "shown")
         chosen.add(seen["chosen"])
     assert len(chosen) > 2
 

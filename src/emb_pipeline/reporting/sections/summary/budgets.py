@@ -123,13 +123,13 @@ def _write_reason(row: Mapping[str, Any], task: Mapping[Hashable, Any], place_of
     if row["standing"] == NOT_SHOWN:
         return f"It scores highest of those above the floor, but is not shown to be within {margin} of {best}."
     if row["shown"] == 1:
-        alone = f"Of {pluralize(row['competing'], 'embedding')} that fit, it alone is shown to be not inferior"
-        return f"{alone}." if is_best else f"{alone} to {best}."
+        alone = f"Of {pluralize(row['competing'], 'embedding')} that fit, it alone is shown to be about as good as the best"
+        return f"{alone}." if is_best else f"{alone}, {best}."
     ties = _split(row["ties"])
     named = ", ".join(f"{{{place_of[name]}}}" for name in ties[:_NAMED])
     more = f" and {len(ties) - _NAMED} more" if len(ties) > _NAMED else ""
     tied = f" As good and as cheap: {named}{more}." if ties else ""
-    cheapest = f"It is the cheapest of {row['shown']:,} that are shown to be not inferior to the best that fits"
+    cheapest = f"It is the cheapest of {row['shown']:,} that are shown to be about as good as the best that fits"
     return f"{cheapest}{'' if is_best else ', ' + best}.{tied}"
 
 
