@@ -48,6 +48,16 @@ def test_it_shows_itself_as_text_as_html_and_as_a_page(found: Comparison, tmp_pa
     assert "task.tfidf" in repr(found) and "<table>" in found._repr_html_()
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "pretrained.count_letters" in page and page.rstrip().endswith("</html>")
+    assert "Try other budgets" in page and "Compare two embeddings" in page
+
+
+@pytest.mark.slow
+def test_test_items_are_shown_unless_none_are_wanted(found: Comparison) -> None:
+    shown = found.tables.item_examples
+    assert set(shown["embedding"]) == {"task.tfidf", "domain.word2vec_8", "pretrained.count_letters"}
+    assert set(shown["text"]) <= set(TEXTS) and len(set(shown["text"])) > 5
+    without = compare(TEXTS, LABELS, embeddings=["tfidf", count_letters], examples=0)
+    assert without.tables.item_examples.empty and len(without.tables.pair_outcomes) > 1
 
 
 def test_scores_are_those_of_the_pipeline(sequential: Path) -> None:

@@ -22,7 +22,7 @@ from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons import any_difference
 from emb_pipeline.statistics.comparisons.claims import check_claims
 from emb_pipeline.statistics.decision.options import DecisionOptions
-from emb_pipeline.statistics.decision.run_decision import RunScores, decide_tasks
+from emb_pipeline.statistics.decision.run_decision import RunScores, decide_tasks, decide_under_budgets
 from emb_pipeline.statistics.embedding_facts import (
     FACTS,
     add_origins,
@@ -35,6 +35,7 @@ from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.unseen import score_unseen
+from emb_pipeline.tasks.item_examples import MOST_CHARACTERS, compare_items
 from emb_pipeline.tasks.registry import KINDS, list_lower_metrics
 from emb_pipeline.text.seen import SEEN
 
@@ -52,6 +53,7 @@ def compare(
     passages: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     margin: float = 0.01,
+    examples: int = 50,
     seed: int = 0,
 ) -> Comparison:
     """Compare embeddings on a labeled task of your own.
@@ -79,6 +81,8 @@ def compare(
         Options of the evaluation, as under ``evaluation:`` in YAML.
     margin : float
         How much worse than the best is still good enough, in the metric's scale.
+    examples : int
+        Test items that the page shows of any two embeddings, with their text; 0: none.
     seed : int
         Of everything that is drawn.
 
@@ -101,7 +105,7 @@ def compare(
     candidates = read_candidates(embeddings, task.definition.kind, seed=seed)
     with tempfile.TemporaryDirectory(prefix="emb_pipeline_") as folder:
         measured = measure(task, candidates, Path(folder))
-    options = ReportOptions(resamples=2000, permutations=4999, level=0.05, seed=seed)
+    options = ReportOptions(resamples=2000, permutations=4999, level=0.05, seed=seed, examples=examples)
     tables = _build_tables(task, candidates, measured, options, DecisionOptions(margin=margin))
     return Comparison(tables, _describe_run(task, options, seed))
 
@@ -140,15 +144,21 @@ def _build_tables(
         languages = find_pretrained_languages(facts, cells)
         chosen["languages"] = chosen["embedding"].map(languages).astype("string")
         chosen = add_origins(chosen, facts)
+    names = [name for each in scored for name in each.families if name in list_candidates(facts)]
+    items = [
+        compare_items(each, kind, task.tables, names, per_pair=options.examples, most=MOST_CHARACTERS) for each in scored
+    ]
     seen = {NAME: set(task.tables[SEEN]["unit_id"].to_pylist())} if SEEN in task.tables else {}
     return ReportTables(
         leaderboard=board,
         comparisons=compared,
+        **({"pair_outcomes": items[0][0], "item_examples": items[0][1].to_pandas()} if items else {}),
         any_difference=any_difference.check_any_differences(claims, list_controls(facts), options.level),
         learning_curves=add_origins(points, facts),
         crossovers=crossovers,
         decision=chosen,
         relaxations=relaxations,
+        budget_choices=decide_under_budgets(run, list_candidates(facts), decision, options.resampling),
         joint_choice=joint,
         failures=failures,
         class_results=measured.join("class_results").to_pandas(),
@@ -176,5 +186,6 @@ def _describe_run(task: ComparedTask, options: ReportOptions, seed: int) -> Run:
         command="emb_pipeline.compare(…)",
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         seed=seed,
+        examples=options.examples,
         tasks={NAME: described},
     )

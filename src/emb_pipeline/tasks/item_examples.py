@@ -32,6 +32,8 @@ ITEM_EXAMPLES = pa.schema(
 )
 """One row per unit and embedding. ``left_out``: characters of the text, or of the right answer, that are not in it;
 ``predicted``: the class that the first seed's probe gives the unit, null where the kind keeps no classes."""
+MOST_CHARACTERS = 500_000
+"""Characters of test items in one report: packed they are about a quarter of a megabyte of its page."""
 FEWEST_OF_GROUP, MOST_GROUPS = 5, 30
 """Units of a group that are worth a count of its own, and groups of a task that are counted, the largest first."""
 

@@ -12,11 +12,8 @@ from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
 from emb_pipeline.statistics.embedding_facts import list_candidates, read_facts
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
-from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES, compare_items
+from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES, MOST_CHARACTERS, compare_items
 from emb_pipeline.tasks.registry import KINDS
-
-MOST_CHARACTERS = 500_000
-"""Characters of test items in one report: packed they are about a quarter of a megabyte of its page."""
 
 
 def compare_on_items(
