@@ -60,7 +60,7 @@ def _texts(crossovers: list[dict[str, object]]) -> list[str]:
 
 def test_who_is_ahead_with_few_labels_is_said_with_its_interval() -> None:
     lead, ahead, doubling = _texts([CROSSOVER])
-    assert lead == "task.tfidf is best with all 1,000 labels, but with fewer others are ahead of it:"
+    assert lead == "task.tfidf is best with all 1,000 labels, but with fewer others are ahead of it."
     assert ahead == (
         "domain.word2vec_100 is ahead below about 410 labels (95 %: 320 to more than 1,000); "
         "with 100 by 10.0 points [5.0, 15.0]."

@@ -69,6 +69,7 @@ def render_report(
         n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
         style=Markup("\n".join(map(read_asset, STYLES))),
         dark_colors=Markup(json.dumps(DARK_COLORS)),
+        names=write_json({name.technical: name.short for name in report.names.values() if name.short != name.technical}),
         figure_template=write_json(TEMPLATE.to_plotly_json()),
         plotly=Markup(read_asset(PLOTLY)),
         scripts=[Markup(read_asset(name)) for name in SCRIPTS],

@@ -6,6 +6,9 @@
   const darkColors = Object.entries(read("dark-colors"));
   const template = document.getElementById("figure-template").textContent;
   const plots = [...document.querySelectorAll(".plot")];
+  const names = read("names-in-figures");
+  const known = new RegExp(`(?<![\\w.])(${Object.keys(names).sort((a, b) => b.length - a.length)
+    .map((each) => each.replaceAll(".", "\\.")).join("|")})(?![\\w.])`, "g");
   const PAPER_WIDTH = 690; // of a page of A4 between its margins
   let isPrinting = false;
 
@@ -17,6 +20,7 @@
   const figureOf = (plot) => {
     let text = document.getElementById(`${plot.id}-data`).textContent;
     if (dark.matches && !isPrinting) for (const [light, darker] of darkColors) text = text.replaceAll(light, darker);
+    if (Object.keys(names).length) text = text.replace(known, (name) => JSON.stringify(names[name]).slice(1, -1));
     const figure = JSON.parse(text);
     figure.layout.template = JSON.parse(template);
     return figure;
@@ -36,6 +40,12 @@
       each.font = { ...each.font, color: color("--text"), size: narrow ? 11 : 12 };
       each.bgcolor = color("--page");
       each.borderpad = 0;
+    }
+    const ends = (layout.annotations || []).filter((each) => each.xref === "paper" && each.x === 1 && each.xanchor === "left");
+    if (ends.length) { // lines are named at their right ends: as far as there is room
+      const most = narrow ? 16 : 40;
+      for (const each of ends) if (each.text.length > most) each.text = `${each.text.slice(0, most - 1)}…`;
+      layout.margin = { ...layout.margin, r: 22 + (narrow ? 5.6 : 6.4) * Math.max(...ends.map((each) => each.text.length)) };
     }
     for (const each of layout.shapes || []) each.line.color = color("--soft");
     return layout;

@@ -98,7 +98,7 @@ def _describe_crossings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
         sentence = Markup("{} is best with all {} {}, and nothing is significantly ahead of it with fewer, from {} on.")
         found = [Finding(sentence.format(reference, write_count(most), labels, write_count(fewest)), "lead")]
     else:
-        sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it:")
+        sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it.")
         found = [Finding(sentence.format(reference, write_count(most), labels), "lead")]
         found += [Finding(_write_crossing(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
     as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
