@@ -158,9 +158,10 @@ def server(folder: Path, port: int) -> Iterator[str]:
         str(folder / "artifacts"),
     ]
     with (folder / "server.log").open("a") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its queues take seconds to start
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=alone)
     try:
-        for _ in range(600):
+        for _ in range(1800):  # minutes, on a machine that is busy
             try:
                 urllib.request.urlopen(f"{uri}/health", timeout=1).read()
                 break
