@@ -38,6 +38,7 @@ def try_store(tracking_uri: str, what: str, work: Callable[[], Done]) -> Done | 
     if since is not None and time.monotonic() - since < _ASK_AGAIN_SECONDS:
         return None
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a run
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     from mlflow.exceptions import MlflowException
