@@ -43,6 +43,8 @@ SHOWN_TASK = "subpackage"
 LARGEST = 300_000
 _FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 """Of rich's pictures: a font that would be fetched when the picture is seen."""
+_SMALL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Environment of the servers: MLflow starts no workers for jobs that a picture does not need."""
 PATIENCE_MS = 180_000
 _HIDDEN = "[class*=feature-hints], [class*=update-reminder], .pipeline-minimap-container { display: none !important }"
 """Hints of Kedro-Viz that lie over the graph."""
@@ -79,7 +81,18 @@ def picture_runs(browser: Browser, project: Path) -> None:
         with sqlite3.connect(project / "mlflow.db") as source, sqlite3.connect(store) as copy:
             source.backup(copy)
         experiment, view = _find_view(store)
-        command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{store}", "--host", "127.0.0.1", "--port", "5177"]
+        command = [
+            "mlflow",
+            "server",
+            "--backend-store-uri",
+            f"sqlite:///{store}",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "5177",
+            "--workers",
+            "1",
+        ]
         with _serve(command, "http://127.0.0.1:5177/health", Path(folder)):
             address = f"http://127.0.0.1:5177/#/experiments/{experiment}/runs?workflowType=machine_learning{view}"
             page = _open(browser, address, (1600, 900))
@@ -104,7 +117,9 @@ def _serve(command: list[str], address: str, folder: Path) -> Iterator[None]:
     """Run a server until it answers, and as long as it is needed."""
     log = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
     called = [str(BIN / command[0]), *command[1:]]
-    server = subprocess.Popen(called, cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ})
+    server = subprocess.Popen(
+        called, cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **_SMALL}
+    )
     try:
         for _ in range(300):
             if server.poll() is not None:
