@@ -83,7 +83,7 @@ def many_report() -> Report:
                     **{name: cell[name] for name in ("task", "metric", "embedding", "origin", "value", "bytes_per_item")},
                 }
                 for cell in cells
-                if cell["family"] == cell["embedding"] and cell["origin"] != "control"
+                if cell["family"] == cell["embedding"] and cell["origin"] != "control" and cell["derivation"] != "corruption"
             ),
         ),
         "learning_curves": shaped(
