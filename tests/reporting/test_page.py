@@ -314,7 +314,7 @@ def test_a_password_in_the_tracking_address_is_not_shown(tables: Tables) -> None
 @pytest.mark.slow
 def test_flagged_audit_lines_stand_out_and_clean_ones_are_named_together(page: Page) -> None:
     assert len([each for each in page.all("tr") if each.get("class") == "serious"]) == 1
-    assert "Checks that found nothing near duplicates overlap with domain" in page.text
+    assert "These checks found nothing: near duplicates overlap with domain" in page.text
     assert "class.heart" not in page.text
 
 
