@@ -186,7 +186,7 @@ def test_no_copy_from_corrupted_text_stands_for_its_family(large: Path, show: Op
     page = show(large)
     page.evaluate("document.querySelectorAll('button.all').forEach((each) => each.click())")
     shown = """(region) => [...region.querySelectorAll("tbody tr")].filter((row) => row.checkVisibility())
-      .map((row) => row.textContent)"""
+      .map((row) => row.innerHTML)"""
     for task in TASKS:
         page.get_by_role("radio", name=task).check(force=True)
         names = page.locator(f"[aria-label='Leaderboard of {task}']").evaluate(shown)

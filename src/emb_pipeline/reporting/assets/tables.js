@@ -56,7 +56,8 @@
     const update = () => {
       const order = state.column < 0 ? null : compare(state.column);
       const sorted = order ? [...groups].sort((a, b) => order(a.head, b.head)) : groups;
-      const matches = (row) => row.textContent.toLowerCase().includes(state.query);
+      const wordsOf = (row) => [row.textContent, ...[...row.querySelectorAll("[title]")].map((each) => each.title)].join(" ");
+      const matches = (row) => wordsOf(row).toLowerCase().includes(state.query);
       let count = 0;
       for (const [place, group] of sorted.entries()) {
         const rest = order ? [...group.rest].sort(order) : group.rest;
