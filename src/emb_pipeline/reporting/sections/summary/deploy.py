@@ -47,6 +47,7 @@ def view(report: Report) -> dict[str, Any] | None:
     tasks = [
         {
             "task": task,
+            "is_task": task in report.order,
             "findings": found,
             "budgets": view_budgets(report, task),
             "costs": [label_of(name) for name in costs],
