@@ -101,6 +101,7 @@ class Display:
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
         """End the display, and list the warnings."""
+        self._interruptions.check()
         self._end_screen(DONE)
 
     @hook_impl(tryfirst=True)
@@ -158,6 +159,7 @@ class Display:
         self._screen.start()
 
     def _begin_node(self, node: Any) -> None:
+        self._interruptions.check()
         if EVENTS not in os.environ or node.name in self._begun:
             return
         with self._contained():

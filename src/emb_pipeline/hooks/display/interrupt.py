@@ -35,12 +35,13 @@ class Interruptions:
         self._say = say
         self._before: dict[signal.Signals, Any] = {}
         self._process = 0
+        self._is_interrupted = False
 
     def watch(self) -> None:
         """Handle the signals from now on, if this is the thread that gets them."""
         if threading.current_thread() is not threading.main_thread() or self._before:
             return
-        self._process = os.getpid()
+        self._process, self._is_interrupted = os.getpid(), False
         handlers: dict[signal.Signals, Any] = {signal.SIGTERM: self._terminate}
         is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # a job in the background of a shell
         if click.get_current_context(silent=True) is not None and not is_ignored:
@@ -57,12 +58,24 @@ class Interruptions:
                 signal.signal(number, handler)
         self._before = {}
 
+    def check(self) -> None:
+        """Interrupt the run again where the code that Ctrl-C met has swallowed it, as callbacks of C libraries do.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C was pressed, and the run still goes on.
+        """
+        if self._is_interrupted and os.getpid() == self._process:
+            raise KeyboardInterrupt
+
     def _interrupt(self, number: int, frame: Any) -> None:
         """End the workers, say how to go on, and end the command."""
         if os.getpid() != self._process:
             return
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends at once
         self._before.pop(signal.SIGINT, None)
+        self._is_interrupted = True
         _exit_after(_LONGEST_END, INTERRUPTED)
         _kill_workers()
         self._say()
