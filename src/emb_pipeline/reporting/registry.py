@@ -14,7 +14,6 @@ from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glos
 SECTIONS: tuple[Section, ...] = (
     answer.SECTION,
     deploy.SECTION,
-    compared.SECTION,
     failed.SECTION,
     leaderboards.SECTION,
     pairs.SECTION,
@@ -24,6 +23,7 @@ SECTIONS: tuple[Section, ...] = (
     dimensions.SECTION,
     labels.SECTION,
     diagnosis.SECTION,
+    compared.SECTION,
     audit.SECTION,
     cost.SECTION,
     search.SECTION,

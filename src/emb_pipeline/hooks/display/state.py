@@ -9,6 +9,8 @@ from typing import Any
 
 WAITING, RUNNING, DONE, FAILED, REUSED = "waiting", "running", "done", "failed", "reused"
 _FEWEST_FOR_PACE = 5
+_PRIOR = 0.15
+"""Share of a run in whose time the estimate before it is believed: its first nodes say little of the others."""
 
 
 @dataclass
@@ -159,7 +161,8 @@ class RunState:
         pace = 1.0
         if len(ended) >= _FEWEST_FOR_PACE:
             took, expected = (sum(getattr(step, name) for step in ended) for name in ("seconds", "expected"))
-            pace = min(max(took / max(expected, 1e-9), 0.25), 4.0)
+            prior = _PRIOR * sum(step.expected for step in self.steps.values() if step.status != REUSED)
+            pace = min(max((took + prior) / max(expected + prior, 1e-9), 0.25), 4.0)
         left = {
             step.name: pace * step.expected - (self.now - step.started if step.status == RUNNING else 0.0)
             for step in self.steps.values()
