@@ -11,13 +11,14 @@ from emb_pipeline.tasks.proposal import Proposal
 from emb_pipeline.tasks.registry import KINDS
 
 _START = 75.0
-_CELL = 2.0
+_CELL = 0.5
 _SECONDS_PER_WORD = {"corpus": 5e-6, "pretrained": 8e-5, "task": 3e-6, "control": 2e-6, "encoder": 2e-6, "embedding": 1e-6}
 """Processor seconds for a word of the task's texts, by what a method is made from; measured on one core with AVX-512."""
 _SECONDS_PER_TEXT = {"pretrained": 1e-3}
 """The same for a text, however short."""
-_SECONDS_PER_EXAMPLE, _FOLDS = 1.5e-3, 5
-"""To fit a probe, with all draws of labels; folds repeat that where there is no split."""
+_SECONDS_PER_EXAMPLE, _SECONDS_PER_SPARSE_WORD, _FOLDS = 1e-4, 2.5e-5, 5
+"""To fit a probe on a dense vector or on the words of a sparse one, with all draws of labels. Folds repeat that where there is no
+split."""
 _LONGEST_READ = 190.0
 """Words of a text that a transformer with 256 sub-words reads."""
 _SECONDS_PER_INTERACTION = 2e-4
@@ -64,7 +65,8 @@ def estimate_cell(method: str, kind: str, size: TaskSize) -> float:
     if "interactions" in KINDS[kind].requires:
         per_item += _SECONDS_PER_INTERACTION
     if KINDS[kind].learns_from_labels:
-        per_item += _SECONDS_PER_EXAMPLE * (1 if size.has_split else _FOLDS)
+        per_example = size.words * _SECONDS_PER_SPARSE_WORD if METHODS[method].sparse else _SECONDS_PER_EXAMPLE
+        per_item += per_example * (1 if size.has_split else _FOLDS)
     return _CELL + size.n_items * per_item
 
 

@@ -16,7 +16,7 @@ from emb_pipeline.tasks.registry import KINDS
 _BYTES_PER_WORD, _WORDS_PER_ITEM = 6.5, 40.0
 _UNKNOWN_BYTES = 2_000_000
 """Of a source whose files are not there yet."""
-_OTHER_SECONDS = 0.5
+_OTHER_SECONDS, _TUNING_SECONDS_PER_ITEM = 0.5, 1.5e-3
 
 
 class Guess:
@@ -48,7 +48,10 @@ class Guess:
         if cell is not None and self._kinds.get(cell[1]) in KINDS:
             return estimate_cell(method, self._kinds[cell[1]], self._sizes[cell[1]])
         corpora = (name.removeprefix("tokens@") for name in node.inputs if name.startswith("tokens@"))
-        return _OTHER_SECONDS + estimate_training(method, sum(self._words.get(name, 0.0) for name in corpora))
+        training = estimate_training(method, sum(self._words.get(name, 0.0) for name in corpora))
+        tasks = (name.removeprefix("examples@") for name in node.inputs if name.startswith("examples@"))
+        tuned_on = self._sizes.get(next(tasks, ""))
+        return _OTHER_SECONDS + training + (_TUNING_SECONDS_PER_ITEM * tuned_on.n_items if tuned_on else 0.0)
 
 
 def _size_task(source: Any, project: Path, sample: int | None) -> TaskSize:
