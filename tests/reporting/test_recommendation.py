@@ -72,7 +72,7 @@ def test_the_recommendation_is_one_sentence_with_name_score_and_interval() -> No
 @pytest.mark.parametrize(
     ("changes", "sure"),
     [
-        ({"bound": 0.02}, "Sure: with 95 % confidence it leads every other candidate by at least 2.0 points."),
+        ({"bound": 0.02}, "With 95 % confidence it leads every other candidate by at least 2.0 points."),
         ({"bound": -0.004}, "Good enough: with 95 % confidence no candidate is better by more than 0.4 points."),
         (
             {"bound": -0.03, "standing": "best measured", "units_needed": 4100.0},

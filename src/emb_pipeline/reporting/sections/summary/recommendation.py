@@ -176,7 +176,7 @@ def _write_certainty(choice: _Row, n_candidates: int, result: Result) -> Markup:
         doubt = Markup("<strong>Not sure</strong>: another may be better by up to {}.").format(distance)
         return doubt + (Markup(" {}").format(more) if more else Markup())
     if bound > 0:
-        return Markup("Sure: with 95 % confidence it leads every other candidate by at least {}.").format(distance)
+        return Markup("With 95 % confidence it leads every other candidate by at least {}.").format(distance)
     return Markup("Good enough: with 95 % confidence no candidate is better by more than {}.").format(distance)
 
 
