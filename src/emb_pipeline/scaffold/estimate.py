@@ -17,8 +17,8 @@ _SECONDS_PER_WORD = {"corpus": 5e-6, "pretrained": 8e-5, "task": 3e-6, "control"
 _SECONDS_PER_TEXT = {"pretrained": 1e-3}
 """The same for a text, however short."""
 _SECONDS_PER_EXAMPLE, _SECONDS_PER_SPARSE_WORD, _FOLDS = 1e-4, 2.5e-5, 5
-"""To fit a probe on a dense vector or on the words of a sparse one, with all draws of labels. Folds repeat that where there is no
-split."""
+"""To fit a probe on a dense vector or on the words of a sparse one, with all draws of labels.
+Folds repeat that where there is no split."""
 _LONGEST_READ = 190.0
 """Words of a text that a transformer with 256 sub-words reads."""
 _SECONDS_PER_INTERACTION = 2e-4
