@@ -122,6 +122,6 @@ def test_rerankers_of_several_depths_are_evaluated_with_their_ceilings_and_a_bro
     assert (reranked["value"] <= reranked["pool_ceiling"] + 1e-9).all()
     assert board.loc["task.fused", ["pool_depth", "pool_ceiling"]].isna().all()
     page = _page(project)
-    assert "Retrievers made of others" in page and "task.reranked_depth5 is" in page
+    assert "Retrievers made of others" in page and "reranked (reranked depth5) is " in page
     shards = list((project / "data").rglob("encodings/*/*.arrow"))
     assert 60 * 5 < sum(len(map_arrow(shard)) for shard in shards) <= 60 * 20  # pairs of depth 5 are among those of depth 20
