@@ -21,6 +21,8 @@ RUNNERS = {
     "threads": "--runner ThreadRunner",
     "processes": "--runner ParallelRunner --runner-params max_workers=2",
 }
+LONG = "methods.word2vec.epochs=500"
+"""A training that still goes on when the keys arrive."""
 RUN = ("-m", "kedro", "run", "--env", "tiny", "--pipelines", "ingest,train")
 
 
@@ -60,13 +62,13 @@ def test_ctrl_c_ends_a_run_and_says_how_to_go_on(runner: str, project: Path) -> 
     from tests.datasets.test_tracking import runs
 
     run = ("-m", "emb_pipeline", "run", "tiny", *RUN[-2:]) if "Thread" in runner else RUN  # both commands end alike
-    terminal = Terminal(*run, "--params", "seed=7", *runner.split())
+    terminal = Terminal(*run, "--params", LONG, *runner.split())
     terminal.wait(lambda: has_started(project, "train_"))
     processes = psutil.Process(terminal.pid).children(recursive=True)
     terminal.press(CTRL_C)
     terminal.wait(seconds=60)
     assert terminal.exit_code == 130, terminal.text[-3000:]
-    command = f"kedro run --env tiny --pipelines ingest,train --params seed=7 --only-missing-outputs {runner}".strip()
+    command = f"kedro run --env tiny --pipelines ingest,train --params {LONG} --only-missing-outputs {runner}".strip()
     ends = " ".join(terminal.text.split())
     assert "To go on: kedro run --env tiny --pipelines " in ends
     assert sorted(re.split(r"[ ,]", ends.rpartition("To go on: ")[2])) == sorted(re.split(r"[ ,]", command))
@@ -76,7 +78,7 @@ def test_ctrl_c_ends_a_run_and_says_how_to_go_on(runner: str, project: Path) -> 
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_the_nodes_that_it_may_have_worked_on(project: Path) -> None:
-    terminal = Terminal(*RUN, *RUNNERS["processes"].split())
+    terminal = Terminal(*RUN, "--params", LONG, *RUNNERS["processes"].split())
     terminal.wait(lambda: has_started(project, "train_"))
     started = [event for event in read_events(project) if event["event"] == "start" and "train_" in str(event["node"])]
     os.kill(int(str(started[0]["process"])), signal.SIGKILL)
