@@ -70,7 +70,9 @@ def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny
         }
     )
     options = KINDS["classification"].options(folds=2)
-    definition = TaskDefinition.model_construct(name="topic", kind="classification", evaluation=options)
+    definition = TaskDefinition.model_construct(
+        name="topic", kind="classification", source={"reader": "table"}, evaluation=options
+    )
     _, record, *_ = evaluate_encoder(tables, folder, cell, definition, None)
     assert record["details"]["cut_column"] == "examples"
     made = build_cells_table([record], None).to_pandas()
