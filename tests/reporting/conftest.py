@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +29,20 @@ SEARCH = {"domain.word2vec_100": 0.471, "task.bm25": 0.42, "generic.word2vec_100
 SIGNIFICANT = 0.02
 """Differences below this are not significant in these tables."""
 
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NEEDS_BROWSER = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="needs Chromium")]
+
 Tables = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The browser that is installed, driven by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 def report_of(run: Mapping[str, Any], **tables: pd.DataFrame) -> Report:

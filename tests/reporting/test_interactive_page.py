@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,10 @@ from emb_pipeline.statistics.score_tables import TaskScores
 from emb_pipeline.statistics.system_scores import SystemScores
 from emb_pipeline.tasks.item_examples import compare_items
 from emb_pipeline.tasks.registry import KINDS
-from tests.reporting.conftest import comparisons, leaderboard
+from tests.reporting.conftest import NEEDS_BROWSER, comparisons, leaderboard
 from tests.reporting.tiny import of_frame
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="needs Chromium")]
+pytestmark = NEEDS_BROWSER
 NAMES = ["task.tfidf", "domain.word2vec_100", "domain.word2vec_50", "generic.word2vec_100", "pretrained.minilm_384"]
 CLASSES = ["heart", "lung", "skin"]
 N_UNITS = 240
@@ -81,14 +78,6 @@ def report_tables(per_pair: int = 20) -> ReportTables:
         pair_outcomes=outcomes,
         item_examples=shown.to_pandas(),
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

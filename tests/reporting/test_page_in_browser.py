@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from emb_pipeline.reporting.report import render_report
-from tests.reporting.conftest import make_tables, report_page
+from tests.reporting.conftest import BROWSER, NEEDS_BROWSER, make_tables, report_page
 from tests.reporting.many import TASKS, many_report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.skipif(BROWSER is None, reason="needs Chromium"), pytest.mark.slow]
+pytestmark = NEEDS_BROWSER
 PROBLEMS = """
 window.problems = [];
 const told = (event) => event.message || event.reason || event.blockedURI || event;
@@ -47,14 +45,6 @@ UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], summary, button,
   }).map((each) => each.outerHTML.slice(0, 120))"""
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
