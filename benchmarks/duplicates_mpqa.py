@@ -22,8 +22,8 @@ from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.classification.folds import find_example_groups
 from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.splits.example_folds import find_example_groups
 from senteval_agreement import read, task_definition
 
 SEEDS = (0, 1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -86,3 +86,21 @@ class LearningCurveOptions(PathOptions):
         if self.label_counts is not None and self.label_draws == 0:
             raise ValueError("label_counts are given, but label_draws is 0: set it to 3, say, or leave label_counts out")
         return self
+
+
+class FoldOptions(LearningCurveOptions):
+    """Options of the division of texts, with a label or a number, into what is learned from and what is tested on."""
+
+    folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
+    inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
+    near_duplicates: Literal["together", "apart"] = Field(
+        default="together",
+        description="texts that differ by a few words, or stand in one another, are kept in one fold, inner folds too; "
+        "apart: only equal texts and groups are",
+    )
+    typos: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the words of four characters or more that are misspelt in test texts alone",
+    )

@@ -10,10 +10,10 @@ from emb_pipeline.embeddings.sparse.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification, macro_f1
-from emb_pipeline.tasks.classification.folds import draw_folds, find_example_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds, find_duplicate_groups
 from emb_pipeline.tasks.splits.label_draws import nested_order
 from emb_pipeline.text.texts import Texts

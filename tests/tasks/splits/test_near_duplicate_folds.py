@@ -10,9 +10,9 @@ import pytest
 
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.classification.folds import find_example_groups, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.splits.example_folds import find_example_groups, find_fold_groups
 from emb_pipeline.text.seen import add_near_groups
 from emb_pipeline.text.texts import tokenize_tables
 from tests.tasks.planted import as_examples, changed, random_texts

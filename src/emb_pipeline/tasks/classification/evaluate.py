@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -11,21 +12,20 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.corrupt.typos import choose_test_texts
-from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, float_vectors
+from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification.folds import Fold, draw_folds, find_example_groups, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
+from emb_pipeline.tasks.probes.softmax import Features
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
-from emb_pipeline.tasks.splits.training_draws import TrainingDraws
+from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
 
 
 def evaluate_classification(
@@ -117,13 +117,22 @@ def _evaluate(
 ) -> Evaluation:
     groups, kept = find_example_groups(task), find_fold_groups(task, options)
     folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
-    vectors = _VectorsOfFolds(task, encoder, typos=options.typos)
+    vectors = FoldVectors(task, encoder, typos=options.typos)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
-    n_draws = 0 if shuffle_labels else options.label_draws
-    fewer = _FewerLabels(task, vectors, kept, folds, options, n_draws=n_draws, seed=seed)
-    again = _LearnedAgain(task, groups, folds, 0 if shuffle_labels else options.training_draws)
+    n_classes, n_draws = len(task.classes), 0 if shuffle_labels else options.label_draws
+
+    def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
+        """Say which test texts a probe gets right that is tuned and fitted on a part of the labels."""
+        codes = task.codes[part]
+        if len(np.unique(codes)) < 2:
+            return np.asarray(task.codes[test] == codes[0])
+        fitted = fit_probe(of_part, codes, len(task.classes), kept[part], options, seed=seed)
+        return np.asarray(fitted.log_probabilities(of_test).argmax(axis=1) == task.codes[test])
+
+    fewer = FewerLabels(task, vectors, folds, options, score_part, metric="accuracy", n_classes=n_classes, n_draws=n_draws)
+    again = LearnedAgain("accuracy", groups, folds, 0 if shuffle_labels else options.training_draws)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -138,8 +147,8 @@ def _evaluate(
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
-        again.score(number, training, probe, of_test)
-    tested = _find_tested(folds)
+        again.score(number, partial(_score_resample, training, probe, training.coordinates(of_test), task.codes[test]))
+    tested = find_tested(folds)
     scored = _score_predictions(
         task,
         groups,
@@ -156,115 +165,20 @@ def _evaluate(
             "shuffled_labels": shuffle_labels,
             "n_train": [len(train) for train, _ in folds],
             "n_test": [len(test) for _, test in folds],
-            **({"training_draws": again.details} if len(again.drawn.scores) else {}),
+            **again.details,
         },
         label_draws=fewer.drawn.draws(),
         training_draws=again.drawn.table(task.example_ids[tested]),
     )
-    parts = fewer.drawn.item_scores(task.example_ids[tested], task.example_ids[groups[tested]])
+    parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
     item_scores = pa.concat_tables([scored.item_scores, *parts])
     return replace(scored, item_scores=item_scores)
 
 
-class _FewerLabels:
-    """Accuracy of probes that are tuned and fitted on parts of the labels.
-
-    An embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word vectors have a whole corpus, or
-    those with a label alone, as the options say.
-    """
-
-    def __init__(
-        self,
-        task: ClassificationTask,
-        vectors: _VectorsOfFolds,
-        groups: np.ndarray,
-        folds: list[Fold],
-        options: ClassificationOptions,
-        *,
-        n_draws: int | None,
-        seed: int,
-    ) -> None:
-        self._task, self._vectors, self._groups, self._folds = task, vectors, groups, folds
-        self._options, self._seed = options, seed
-        self._tested = _find_tested(folds)
-        self.drawn = LabelDraws.plan(
-            "accuracy",
-            n_labels=_count_nominal_labels(folds),
-            n_classes=len(task.classes),
-            n_units=len(self._tested),
-            n_draws=n_draws,
-            n_folds=len(folds),
-            wanted=options.label_counts,
-        )
-
-    def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
-        """Fit on each part of a fold's training texts, whose vectors these are."""
-        train, test = self._folds[number]
-        units = np.searchsorted(self._tested, test)
-        for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
-            of_part, of_tested = of_train[part], of_test
-            if not self._options.unlabeled_texts:
-                of_part, of_tested = self._vectors.of_part(train[part], test)
-            predicted = self._predict(of_part, train[part], of_tested)
-            self.drawn.scores[row][draw, units] = predicted == self._task.codes[test]
-
-    def _predict(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
-        codes = self._task.codes[part]
-        if len(np.unique(codes)) < 2:
-            return np.full(of_test.shape[0], codes[0])
-        probe = fit_probe(of_part, codes, len(self._task.classes), self._groups[part], self._options, seed=self._seed)
-        return np.asarray(probe.log_probabilities(of_test).argmax(axis=1))
-
-
-FEW_LABELS = 5_000
-"""Labels of a training part up to which probes learn from resamples of them unless an option says otherwise."""
-TRAINING_DRAWS = 10
-"""Resamples then; with folds, too, which share most of their labels."""
-
-
-class _LearnedAgain:
-    """Accuracy of probes that learn from resamples of the training labels.
-
-    With folds a resample is of all examples, and a fold's training part is what it has of that part. What an embedding is
-    fitted on stays: the texts are known, it is labels that would be others.
-    """
-
-    def __init__(self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
-        self._task, self._folds, self._tested = task, folds, _find_tested(folds)
-        by_default = TRAINING_DRAWS if len(folds) > 1 or _count_nominal_labels(folds) <= FEW_LABELS else 0
-        n_draws = by_default if wanted is None else wanted
-        learnt = np.unique(np.concatenate([train for train, _ in folds]))
-        n_units = len(self._tested)
-        self.drawn = TrainingDraws.plan("accuracy", learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
-        self._seconds = 0.0
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """Number of resamples, and the seconds that they took."""
-        return {"n": len(self.drawn.scores), "seconds": self._seconds}
-
-    def score(self, number: int, training: ProbeTraining, probe: Probe, of_test: Vectors) -> None:
-        """Fit on each resample of a fold's training part."""
-        if not len(self.drawn.scores):
-            return
-        started = perf_counter()
-        train, test = self._folds[number]
-        units, coordinates = np.searchsorted(self._tested, test), training.coordinates(of_test)
-        for draw, rows in self.drawn.resamples(train):
-            found = training.on_resample(rows, probe)
-            self.drawn.scores[draw, units] = found.predicted(coordinates) == self._task.codes[test]
-        self._seconds += perf_counter() - started
-
-
-def _find_tested(folds: list[Fold]) -> np.ndarray:
-    return np.sort(np.concatenate([test for _, test in folds]))
-
-
-def _count_nominal_labels(folds: list[Fold]) -> int:
-    """Count the labels of a training part: the same number for every embedding, however the folds were drawn."""
-    if len(folds) == 1:
-        return len(folds[0][0])
-    return sum(len(test) for _, test in folds) * (len(folds) - 1) // len(folds)
+def _score_resample(
+    training: ProbeTraining, probe: Probe, coordinates: Features, label: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    return np.asarray(training.on_resample(rows, probe).predicted(coordinates) == label)
 
 
 def _score_predictions(
@@ -284,62 +198,6 @@ def _score_predictions(
         predictions=build_class_predictions(task.example_ids[tested], task.classes.tolist(), label, logs),
         **costs_and_details,
     )
-
-
-class _VectorsOfFolds:
-    """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
-
-    def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, *, typos: float) -> None:
-        self._task_name, self._texts, self._tested = task.name, task.texts, choose_test_texts(task.texts, typos)
-        self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
-        self._sizes: list[float] = []
-        self._clock = EncodingClock()
-        self.dim = 0
-        if not isinstance(encoder, TaskEncoder):
-            self._fitted: TextEncoder = encoder
-            with self._clock:
-                self._all, _ = encode_texts(encoder, task.texts, task.name)
-                self._all_tested = self._all
-                if self._tested is not self._texts:
-                    self._all_tested, _ = encode_texts(encoder, self._tested, task.name)
-            self._note(self._all)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of fitting and encoding for all folds."""
-        return self._clock.seconds
-
-    @property
-    def bytes_per_item(self) -> float:
-        """Memory of the vectors over their number: the mean over folds."""
-        return float(np.mean(self._sizes))
-
-    def of_fold(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """Select vectors of the training and of the test texts."""
-        if self._task_encoder is None:
-            return self._all[train], self._all_tested[test]
-        with self._clock:
-            self._fitted, of_train, of_test = self._fit_again(self._task_encoder, train, test)
-        self._note(of_train)
-        return of_train, of_test
-
-    def of_part(self, part: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """Select them where the training texts are but a part of a fold's: what it costs is not counted."""
-        if self._task_encoder is None:
-            return self._all[part], self._all_tested[test]
-        with explain_too_few_labels(self._task_name, len(part)):
-            _, of_part, of_test = self._fit_again(self._task_encoder, part, test)
-        return of_part, of_test
-
-    def _fit_again(self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray) -> tuple[TextEncoder, Vectors, Vectors]:
-        texts = self._texts.take(train)
-        fitted = encoder.fit(texts)
-        of_train = float_vectors(fitted.encode(texts), len(train), "training texts")
-        return fitted, of_train, float_vectors(fitted.encode(self._tested.take(test)), len(test), "test texts")
-
-    def _note(self, vectors: Vectors) -> None:
-        self._sizes.append(bytes_per_vector(vectors, self._fitted))
-        self.dim = int(vectors.shape[1])
 
 
 def macro_f1(label: np.ndarray, prediction: np.ndarray) -> float:

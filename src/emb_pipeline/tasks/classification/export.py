@@ -17,12 +17,12 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
-from emb_pipeline.tasks.classification.folds import find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.splits.example_folds import find_fold_groups
 
 _PROBE = "probe.parquet"
 

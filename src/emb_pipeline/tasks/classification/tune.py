@@ -21,7 +21,6 @@ from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts, tune_bag, wi
 from emb_pipeline.embeddings.static.options import BagTuningOptions, PooledOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.tasks.classification.folds import draw_folds, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.fine_tuning import (
@@ -33,6 +32,7 @@ from emb_pipeline.tasks.fine_tuning import (
     require_transformer,
 )
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.splits.example_folds import draw_folds, find_fold_groups
 from emb_pipeline.text.texts import Texts
 
 

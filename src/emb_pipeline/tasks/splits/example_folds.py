@@ -1,18 +1,51 @@
-"""Which examples of a classification train and which test: the official split, or folds."""
+"""Which texts with a label or a number train and which test: the official split, or folds."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds, find_duplicate_groups, join_groups
+from emb_pipeline.text.texts import Texts
 
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def find_example_groups(task: ClassificationTask) -> np.ndarray:
+class Examples(Protocol):
+    """Texts that are learned from and tested on.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    texts : Texts of length n_examples
+        The texts.
+    codes : ndarray of shape (n_examples,), int
+        The stratum of each text, which folds and parts of the labels keep in its share: its class, say.
+    split : ndarray of shape (n_examples,), str, or None
+        ``train``, ``validation`` or ``test`` where the task has an official split.
+    groups, near_groups : ndarray of shape (n_examples,), str, or None
+        Examples of one group stay in one fold; the second are clusters of near-duplicates.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def texts(self) -> Texts: ...
+    @property
+    def codes(self) -> np.ndarray: ...
+    @property
+    def split(self) -> np.ndarray | None: ...
+    @property
+    def groups(self) -> np.ndarray | None: ...
+    @property
+    def near_groups(self) -> np.ndarray | None: ...
+
+
+def find_example_groups(task: Examples) -> np.ndarray:
     """Find the position of the first of all examples that are resampled together, for each example.
 
     Duplicates belong together, and so do the examples of one of the task's own groups. Where a text is in two groups,
@@ -26,7 +59,7 @@ def find_example_groups(task: ClassificationTask) -> np.ndarray:
     return duplicates if task.groups is None else join_groups(duplicates, task.groups)
 
 
-def find_fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
+def find_fold_groups(task: Examples, options: FoldOptions) -> np.ndarray:
     """Find the position of the first of all examples that folds keep together, for each example.
 
     Those that are resampled together, and unless the options say otherwise near-duplicates, too.
@@ -41,14 +74,14 @@ def find_fold_groups(task: ClassificationTask, options: ClassificationOptions) -
     return join_groups(groups, task.near_groups)
 
 
-def draw_folds(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:
+def draw_folds(task: Examples, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:
     """Train and test positions: one pair for an official split, else one per fold.
 
     Rows of a ``validation`` split train: the penalty is tuned by inner folds, alike for every task.
 
     Parameters
     ----------
-    task : ClassificationTask
+    task : Examples
         The examples.
     groups : ndarray of shape (n_examples,)
         Examples with the same number stay in one fold.
@@ -76,3 +109,15 @@ def draw_folds(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, se
             "fill it, or leave split out to have folds drawn",
         )
     return [(np.flatnonzero(~test), np.flatnonzero(test))]
+
+
+def find_tested(folds: list[Fold]) -> np.ndarray:
+    """Find the positions of all examples that are tested on, ascending."""
+    return np.sort(np.concatenate([test for _, test in folds]))
+
+
+def count_nominal_labels(folds: list[Fold]) -> int:
+    """Count the labels of a training part: the same number for every embedding, however the folds were drawn."""
+    if len(folds) == 1:
+        return len(folds[0][0])
+    return sum(len(test) for _, test in folds) * (len(folds) - 1) // len(folds)

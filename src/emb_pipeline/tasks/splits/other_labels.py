@@ -1,0 +1,140 @@
+"""Scores of probes that learn from parts and from resamples of the training labels, over all folds of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.embeddings.protocols import Vectors
+from emb_pipeline.tasks.options import LearningCurveOptions
+from emb_pipeline.tasks.splits.example_folds import Examples, Fold, count_nominal_labels, find_tested
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.label_draws import LabelDraws
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
+
+ScorePart = Callable[[Vectors, np.ndarray, Vectors, np.ndarray], np.ndarray]
+"""Scores test texts by a probe that learns from a part of a fold's labels. It takes the vectors and positions of the part,
+and those of the test texts, and gives a value of the metric for each test text."""
+ScoreResample = Callable[[np.ndarray], np.ndarray]
+"""The same for a resample of a fold's training part: it takes positions in that part, each as often as it was drawn."""
+
+
+class FewerLabels:
+    """Scores of probes that are tuned and fitted on parts of the labels.
+
+    An embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word vectors have a whole corpus, or
+    those with a label alone, as the options say.
+
+    Parameters
+    ----------
+    task : Examples
+        The examples.
+    vectors : FoldVectors
+        Where an embedding is fitted again on the texts with a label.
+    folds : list of Fold
+        Training and test positions.
+    options : LearningCurveOptions
+        Which parts, and what an embedding of the task's own is fitted on.
+    score_part : callable
+        See `ScorePart`.
+    metric : str
+        What it gives.
+    n_classes : int
+        Strata of the task.
+    n_draws : int, optional
+        Draws of each part; None: by the number of labels.
+    """
+
+    def __init__(
+        self,
+        task: Examples,
+        vectors: FoldVectors,
+        folds: list[Fold],
+        options: LearningCurveOptions,
+        score_part: ScorePart,
+        *,
+        metric: str,
+        n_classes: int,
+        n_draws: int | None,
+    ) -> None:
+        self._task, self._vectors, self._folds, self._score_part = task, vectors, folds, score_part
+        self._on_labeled_texts = not options.unlabeled_texts
+        self._tested = find_tested(folds)
+        self.drawn = LabelDraws.plan(
+            metric,
+            n_labels=count_nominal_labels(folds),
+            n_classes=n_classes,
+            n_units=len(self._tested),
+            n_draws=n_draws,
+            n_folds=len(folds),
+            wanted=options.label_counts,
+        )
+
+    def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
+        """Fit on each part of a fold's training texts, whose vectors these are."""
+        train, test = self._folds[number]
+        units = np.searchsorted(self._tested, test)
+        for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
+            of_part, of_tested = of_train[part], of_test
+            if self._on_labeled_texts:
+                of_part, of_tested = self._vectors.of_part(train[part], test)
+            self.drawn.scores[row][draw, units] = self._score_part(of_part, train[part], of_tested, test)
+
+    def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
+        """Build a table for each number of labels, from names and groups of all examples of the task."""
+        return self.drawn.item_scores(unit_ids[self._tested], group_ids[self._tested])
+
+
+FEW_LABELS = 5_000
+"""Labels of a training part up to which probes learn from resamples of them unless an option says otherwise."""
+TRAINING_DRAWS = 10
+"""Resamples then; with folds, too, which share most of their labels."""
+
+
+class LearnedAgain:
+    """Scores of probes that learn from resamples of the training labels.
+
+    With folds a resample is of all examples, and a fold's training part is what it has of that part. What an embedding is
+    fitted on stays: the texts are known, it is labels that would be others.
+
+    Parameters
+    ----------
+    metric : str
+        What is scored.
+    groups : ndarray of shape (n_examples,)
+        Examples that are drawn together.
+    folds : list of Fold
+        Training and test positions.
+    wanted : int, optional
+        Resamples; None: by the number of labels.
+    """
+
+    def __init__(self, metric: str, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
+        self._folds, self._tested = folds, find_tested(folds)
+        by_default = TRAINING_DRAWS if len(folds) > 1 or count_nominal_labels(folds) <= FEW_LABELS else 0
+        n_draws = by_default if wanted is None else wanted
+        learnt = np.unique(np.concatenate([train for train, _ in folds]))
+        n_units = len(self._tested)
+        self.drawn = TrainingDraws.plan(metric, learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
+        self._seconds = 0.0
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Number of resamples, and the seconds that they took; empty without any."""
+        n_draws = len(self.drawn.scores)
+        return {"training_draws": {"n": n_draws, "seconds": self._seconds}} if n_draws else {}
+
+    def score(self, number: int, score_resample: ScoreResample) -> None:
+        """Fit on each resample of a fold's training part."""
+        if not len(self.drawn.scores):
+            return
+        started = perf_counter()
+        train, test = self._folds[number]
+        units = np.searchsorted(self._tested, test)
+        for draw, rows in self.drawn.resamples(train):
+            self.drawn.scores[draw, units] = score_resample(rows)
+        self._seconds += perf_counter() - started
