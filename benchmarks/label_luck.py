@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.statistics.intervals.extra_variance import estimate_training_variance
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.probes.probe import ProbeTraining
+from emb_pipeline.tasks.probes.probe import ClassResponse, ProbeTraining
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
@@ -109,7 +109,7 @@ def scored(n_labels: int | None, n_units: int, rng: np.random.Generator) -> Scor
     drawn = TrainingDraws.plan("accuracy", learnt=learnt, groups=np.arange(n), n_units=n_units, n_draws=N_DRAWS)
     for train, test in parts:
         for system, view in enumerate(views):
-            training = ProbeTraining(view[train], codes[train], N_CLASSES, train, options, seed=0)
+            training = ProbeTraining(view[train], ClassResponse(codes[train], N_CLASSES, options), train, options, seed=0)
             probe = training.probe()
             scores[test - first, system] = probe.log_probabilities(view[test]).argmax(axis=1) == codes[test]
             coordinates = training.coordinates(view[test])

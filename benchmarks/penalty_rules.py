@@ -53,8 +53,9 @@ from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.sparse.options import LsaOptions, TfidfOptions
 from emb_pipeline.tasks.options import PathOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
+from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.probes.softmax import Coefficients, Features, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.probes.softmax import Coefficients, SoftmaxRegression, axes_of
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.tasks.splits.label_draws import nested_order
 from probe_speed import examples

@@ -18,6 +18,7 @@ from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
+from emb_pipeline.tasks.probes.one_vs_rest import OneVsRestRegression
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
 from emb_pipeline.text.near_duplicates import find_near_pairs
 from emb_pipeline.text.texts import TokenIds
@@ -38,6 +39,7 @@ def compile_probes() -> None:
     features, codes = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
     for each in (features, sp.csr_array(features)):
         SoftmaxRegression(each, codes, n_classes=2).fit(1.0)
+        OneVsRestRegression(each, np.eye(2, dtype=bool)[codes]).fit(1.0)
     vectors = TokenVectors(features, np.arange(4), np.array([0, 2, 4]))
     field = LinearChainCrf(vectors, codes, np.ones((3, 2), dtype=bool), window=1).fit(1.0)
     field.decode(vectors)

@@ -20,8 +20,9 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
-from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
-from emb_pipeline.tasks.probes.softmax import Features
+from emb_pipeline.tasks.probes.probe import ClassResponse, Probe, ProbeTraining, fit_probe
+from emb_pipeline.tasks.probes.regression import Features
+from emb_pipeline.tasks.probes.softmax import Coefficients
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
 from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
@@ -140,7 +141,7 @@ def _evaluate(
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
         of_train, of_test = vectors.of_fold(train, test)
         started = perf_counter()
-        training = ProbeTraining(of_train, codes, len(task.classes), kept[train], options, seed=seed)
+        training = ProbeTraining(of_train, ClassResponse(codes, n_classes, options), kept[train], options, seed=seed)
         probe = training.probe()
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
@@ -176,7 +177,11 @@ def _evaluate(
 
 
 def _score_resample(
-    training: ProbeTraining, probe: Probe, coordinates: Features, label: np.ndarray, rows: np.ndarray
+    training: ProbeTraining[Coefficients],
+    probe: Probe[Coefficients],
+    coordinates: Features,
+    label: np.ndarray,
+    rows: np.ndarray,
 ) -> np.ndarray:
     return np.asarray(training.on_resample(rows, probe).predicted(coordinates) == label)
 

@@ -28,7 +28,7 @@ from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.protocols import TokenEncoder, WordEncoder
 from emb_pipeline.tasks.probes.crf_kernels import find_best_path, run_forward_backward, spread_over_window, sum_over_window
 from emb_pipeline.tasks.probes.lbfgs import minimise
-from emb_pipeline.tasks.probes.softmax import Features
+from emb_pipeline.tasks.probes.regression import Features
 
 FORBIDDEN = -1e4
 """Score of a step that no tag sequence takes: its exponential is 0."""

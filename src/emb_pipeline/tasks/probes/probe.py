@@ -1,24 +1,106 @@
-"""The probe: a multinomial logistic regression on frozen vectors, its penalty tuned on training data alone."""
+"""The probe: a logistic regression on frozen vectors, its penalty tuned on training data alone.
+
+What it learns is a `Response`: one class of each row, or whatever else a kind of task asks for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Generic, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
+from emb_pipeline.tasks.probes.regression import Features, PenalizedRegression, Solution
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.probes.softmax import Axes, Coefficients, Features, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.probes.softmax import Axes, Coefficients, SoftmaxRegression, axes_of
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
+
+Judgment = tuple[dict[str, float], np.ndarray, np.ndarray]
+"""Summaries, ``log_loss`` among them; quality and log likelihood of each row."""
+
+
+class HeldOut(Protocol):
+    """Predictions for training rows by probes that have not learned from them."""
+
+    def add(self, rows: np.ndarray, logs: np.ndarray) -> None:
+        """Take log probabilities of some rows, which a mask says."""
+
+    def judge(self) -> Judgment:
+        """Score them, once all rows have some."""
+
+
+class Response(Protocol[Solution]):
+    """The right answer of each training row, as a probe learns it."""
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Codes that inner folds spread evenly: shape (n_rows,)."""
+
+    def start_regression(
+        self, features: Features, rows: np.ndarray, start: Solution | None = None
+    ) -> PenalizedRegression[Solution]:
+        """Prepare fits to some rows, of which these are the features."""
+
+    def hold_out(self) -> HeldOut:
+        """Prepare to score predictions of all rows."""
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
+class ClassResponse:
+    """One class of each row.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes.
+    n_classes : int
+        Classes of the task, whether they occur here or not.
+    options : ClassificationOptions
+        What chooses C.
+    """
+
+    codes: np.ndarray
+    n_classes: int
+    options: ClassificationOptions
+
+    @property
+    def strata(self) -> np.ndarray:
+        """The classes."""
+        return self.codes
+
+    def start_regression(
+        self, features: Features, rows: np.ndarray, start: Coefficients | None = None
+    ) -> PenalizedRegression[Coefficients]:
+        """Prepare a softmax regression."""
+        return SoftmaxRegression(features, self.codes[rows], self.n_classes, start=start)
+
+    def hold_out(self) -> HeldOut:
+        """Prepare to score by accuracy, or by log likelihood, as the options say."""
+        return _HeldOutClasses(self)
+
+
+class _HeldOutClasses:
+    def __init__(self, response: ClassResponse) -> None:
+        self._codes, self._select_by = response.codes, response.options.select_by
+        self._right, self._log_likelihood = np.zeros(len(self._codes)), np.zeros(len(self._codes))
+
+    def add(self, rows: np.ndarray, logs: np.ndarray) -> None:
+        self._right[rows] = logs.argmax(axis=1) == self._codes[rows]
+        self._log_likelihood[rows] = logs[np.arange(len(logs)), self._codes[rows]]
+
+    def judge(self) -> Judgment:
+        summaries = {"accuracy": float(self._right.mean()), "log_loss": -float(self._log_likelihood.mean())}
+        return summaries, self._right if self._select_by == "accuracy" else self._log_likelihood, self._log_likelihood
+
+
+@dataclass(frozen=True, eq=False)
+class Probe(Generic[Solution]):
     """A fitted probe.
 
     Attributes
@@ -28,23 +110,26 @@ class Probe:
     edge : {"none", "low", "high"}
         Whether the best value is the first or last of the path, after the path was widened.
     path : list of dict
-        C, accuracy and log loss of each value tried, on held-out inner folds.
+        C and summaries of each value tried, on held-out inner folds.
+    chosen : dict
+        The one of them that was chosen.
     converged : bool
         Whether the final fit reached its tolerance.
     tune_seconds : float
         Time that choosing C took.
-    coefficients : Coefficients
+    coefficients : LinearCoefficients
         In the scaling and the axes of the training rows.
     """
 
     c: float
     edge: str
     path: list[dict[str, float]]
+    chosen: dict[str, float]
     converged: bool
     tune_seconds: float
     _scaler: Scaler
     _axes: Axes
-    coefficients: Coefficients
+    coefficients: Solution
 
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
@@ -69,8 +154,8 @@ class Probe:
 
 def fit_probe(
     features: Features, codes: np.ndarray, n_classes: int, groups: np.ndarray, options: ClassificationOptions, *, seed: int
-) -> Probe:
-    """Choose C by inner cross-validation, then fit on all training rows.
+) -> Probe[Coefficients]:
+    """Fit the probe of a classification: choose C by inner cross-validation, then fit on all training rows.
 
     Dense features are standardised by the mean and deviation of the training rows. C goes up a `PenaltyPath`, scored by
     inner cross-validation. The inner folds share scaling and axes, which know all training rows but no label. The final fit
@@ -91,22 +176,26 @@ def fit_probe(
     seed : int
         Seed of the inner folds.
     """
-    return ProbeTraining(features, codes, n_classes, groups, options, seed=seed).probe()
+    return ProbeTraining(features, ClassResponse(codes, n_classes, options), groups, options, seed=seed).probe()
 
 
-class ProbeTraining:
+class ProbeTraining(Generic[Solution]):
     """Training rows in the scaling and the axes of their probe, to fit it on all of them and on resamples of them.
 
-    Parameters are those of `fit_probe`.
+    Parameters
+    ----------
+    features, groups, options, seed
+        As for `fit_probe`.
+    response : Response
+        What is learned.
     """
 
     def __init__(
         self,
         features: Features,
-        codes: np.ndarray,
-        n_classes: int,
+        response: Response[Solution],
         groups: np.ndarray,
-        options: ClassificationOptions,
+        options: FoldOptions,
         *,
         seed: int,
     ) -> None:
@@ -114,26 +203,37 @@ class ProbeTraining:
         scaled = self._scaler.scale(features)
         self._axes = axes_of(scaled)
         self._rotated = self._axes.rotate(scaled)
-        self._codes, self._n_classes, self._groups, self._options, self._seed = codes, n_classes, groups, options, seed
+        self._response, self._groups, self._options, self._seed = response, groups, options, seed
 
-    def probe(self) -> Probe:
+    def probe(self) -> Probe[Solution]:
         """Choose C, then fit on all rows."""
-        inner = _InnerFolds(self._rotated, self._codes, self._n_classes, self._groups, self._options, seed=self._seed)
+        inner = _InnerFolds(self._rotated, self._response, self._groups, self._options, seed=self._seed)
         path = PenaltyPath(1.0 / max(mean_squared_length(self._rotated), 1e-12), inner.scorer, self._options)
         started = perf_counter()
         path.tune()
         tune_seconds = perf_counter() - started
         c = path.chosen_c
-        final = SoftmaxRegression(self._rotated, self._codes, self._n_classes, start=path.chosen_solution)
+        everyone = np.arange(len(self._groups))
+        final = self._response.start_regression(self._rotated, everyone, path.chosen_solution)
         options = self._options
         coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
-        return Probe(c, path.edge, path.tried, final.converged, tune_seconds, self._scaler, self._axes, coefficients)
+        return Probe(
+            c,
+            path.edge,
+            path.tried,
+            path.scores[path.chosen],
+            final.converged,
+            tune_seconds,
+            self._scaler,
+            self._axes,
+            coefficients,
+        )
 
     def coordinates(self, features: Features) -> Features:
         """Bring rows into the scaling and the axes of the training rows: what `on_resample` has coefficients for."""
         return self._axes.rotate(self._scaler.scale(features))
 
-    def on_resample(self, rows: np.ndarray, probe: Probe) -> Coefficients:
+    def on_resample(self, rows: np.ndarray, probe: Probe[Solution]) -> Solution:
         """Fit on a resample of the rows: where it has one class alone, that is what the coefficients predict.
 
         Scaling and axes stay: they know no label. So does C: chosen again on each resample, which holds two thirds of the
@@ -146,45 +246,39 @@ class ProbeTraining:
         probe : Probe
             Of all rows; the fit starts from its coefficients.
         """
-        fitted = SoftmaxRegression(self._rotated[rows], self._codes[rows], self._n_classes, start=probe.coefficients)
+        fitted = self._response.start_regression(self._rotated[rows], rows, probe.coefficients)
         return fitted.fit(probe.c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
 
 
-class _InnerFolds:
+class _InnerFolds(Generic[Solution]):
     """Inner cross-validation: the folds go up the path side by side, each from its own last solution."""
 
     def __init__(
         self,
         features: Features,
-        codes: np.ndarray,
-        n_classes: int,
+        response: Response[Solution],
         groups: np.ndarray,
-        options: ClassificationOptions,
+        options: FoldOptions,
         *,
         seed: int,
     ) -> None:
-        self._features, self._codes, self._n_classes, self._options = features, codes, n_classes, options
+        self._features, self._response, self._options = features, response, options
         n_folds = max(2, min(options.inner_folds, len(np.unique(groups))))
-        self._folds = draw_stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
+        self._folds = draw_stratified_folds(response.strata, groups, n_folds=n_folds, seed=seed)
 
-    def scorer(self) -> Scorer[Coefficients]:
+    def scorer(self) -> Scorer[Solution]:
         """Build models of all folds that start from the class frequencies; their solution is the mean."""
         models = [
-            SoftmaxRegression(self._features[self._folds != fold], self._codes[self._folds != fold], self._n_classes)
+            self._response.start_regression(self._features[self._folds != fold], np.flatnonzero(self._folds != fold))
             for fold in np.unique(self._folds)
         ]
 
-        def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, Coefficients]:
-            n = len(self._codes)
-            right, log_likelihood = np.zeros(n), np.zeros(n)
+        def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, Solution]:
+            predicted = self._response.hold_out()
             for fold, model in zip(np.unique(self._folds), models, strict=True):
                 held_out = self._folds == fold
                 fitted = model.fit(c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
-                logs = fitted.log_probabilities(self._features[held_out])
-                right[held_out] = logs.argmax(axis=1) == self._codes[held_out]
-                log_likelihood[held_out] = logs[np.arange(len(logs)), self._codes[held_out]]
-            summaries = {"accuracy": float(right.mean()), "log_loss": -float(log_likelihood.mean())}
-            quality = right if self._options.select_by == "accuracy" else log_likelihood
-            return summaries, quality, log_likelihood, mean_of([model.coefficients for model in models])
+                predicted.add(held_out, fitted.log_probabilities(self._features[held_out]))
+            return *predicted.judge(), mean_of([model.coefficients for model in models])
 
         return score

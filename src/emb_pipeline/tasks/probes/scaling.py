@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import varying_deviations
-from emb_pipeline.tasks.probes.softmax import Features
+from emb_pipeline.tasks.probes.regression import Features
 
 
 @dataclass(frozen=True, eq=False)

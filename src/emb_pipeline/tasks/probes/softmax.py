@@ -14,16 +14,14 @@ things make it some hundred times faster there for text, none of which changes t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from emb_pipeline.tasks.probes.lbfgs import minimise
-from emb_pipeline.tasks.probes.softmax_kernels import center_scores, sparse_product, to_residuals
-
-Features: TypeAlias = np.ndarray | sp.csr_array
+from emb_pipeline.tasks.probes.regression import Features, Fit, LinearCoefficients, PenalizedRegression
+from emb_pipeline.tasks.probes.softmax_kernels import center_scores, to_residuals
 
 
 class Axes(Protocol):
@@ -35,15 +33,12 @@ class Axes(Protocol):
 
 
 @dataclass(frozen=True)
-class Coefficients:
-    """Weights of shape (n_axes, n_classes) and intercepts of shape (n_classes,), float32."""
-
-    weights: np.ndarray
-    intercepts: np.ndarray
+class Coefficients(LinearCoefficients):
+    """Of a softmax regression."""
 
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
-        scores = np.asarray(features @ self.weights, dtype=np.float64) + self.intercepts
+        scores = self.scores(features)
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
@@ -52,8 +47,8 @@ class Coefficients:
         return np.asarray((features @ self.weights + self.intercepts).argmax(axis=1))
 
 
-class SoftmaxRegression:
-    """Fits for a path of penalties on the same data, each starting from the one before.
+class SoftmaxRegression(PenalizedRegression[Coefficients]):
+    """Softmax regression for a path of penalties.
 
     Parameters
     ----------
@@ -68,103 +63,22 @@ class SoftmaxRegression:
     """
 
     def __init__(self, features: Features, codes: np.ndarray, n_classes: int, start: Coefficients | None = None) -> None:
-        self._features = features
-        self._transposed = sp.csr_array(features.T) if sp.issparse(features) else None
         self._codes = codes.astype(np.int64)
-        self._ones = np.ones(len(codes), dtype=np.float32)
-        squares = sp.csr_array(features).power(2) if sp.issparse(features) else np.square(features)
-        self._mean_squares = np.asarray(squares.mean(axis=0), dtype=np.float32).ravel()
         if start is None:
             frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
             weights = np.zeros((features.shape[1], n_classes), dtype=np.float32)
             start = Coefficients(weights, np.log(frequencies).astype(np.float32))
-        self._fit = self._evaluate_fit(start)
-        self.iterations = 0
-        self.converged = True
+        super().__init__(features, start)
 
-    @property
-    def coefficients(self) -> Coefficients:
-        """The last solution."""
-        return self._fit.coefficients
-
-    def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> Coefficients:
-        """Fit the coefficients for one C.
-
-        Parameters
-        ----------
-        c : float
-            Inverse strength of the penalty, as in scikit-learn.
-        tolerance : float
-            Stop when an iteration lowers the objective by less than this part of it.
-        max_iterations : int
-            Stop there in any case; ``converged`` tells.
-        """
-        n, start = len(self._codes), self._fit
-        n_axes, n_classes = start.coefficients.weights.shape
-        penalty = 1.0 / (c * n)
-        scale = 1.0 / max(start.loss + 0.5 * penalty * _compute_squared_length(start.coefficients.weights), 1e-30)
-        curvature = max(start.curvature, 1e-9)
-        weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
-        weight_unit = weight_unit.astype(np.float32)
-        intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
-        to_gradient = np.float32(scale / n)
-
-        def at(fit: _Fit) -> tuple[float, np.ndarray, _Fit]:
-            weights = fit.coefficients.weights
-            loss = fit.loss + 0.5 * penalty * _compute_squared_length(weights)
-            gradient = np.empty((n_axes + 1, n_classes), dtype=np.float32)
-            np.multiply(weights, np.float32(penalty * n), out=gradient[:n_axes])
-            gradient[:n_axes] += fit.gradient
-            gradient[:n_axes] *= to_gradient * weight_unit
-            gradient[n_axes] = to_gradient * intercept_unit * fit.intercept_gradient
-            return loss * scale, gradient.ravel(), fit
-
-        def objective(flat: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
-            scaled = flat.reshape(n_axes + 1, n_classes)
-            return at(self._evaluate_fit(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes])))
-
-        before = start.coefficients
-        found = minimise(
-            objective,
-            np.vstack([before.weights / weight_unit, before.intercepts / intercept_unit]).ravel(),
-            at(start),
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-        )
-        self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
-        return self.coefficients
-
-    def _evaluate_fit(self, coefficients: Coefficients) -> _Fit:
-        scores = _multiply(self._features, coefficients.weights)
+    def _evaluate_fit(self, coefficients: Coefficients) -> Fit[Coefficients]:
+        scores = self._multiply(coefficients.weights)
         of_label = np.empty(len(scores), dtype=np.float32)
         center_scores(scores, coefficients.intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
         loss, squares = to_residuals(scores, self._codes, of_label)
         n = len(scores)
-        # Dense: a tenth faster than the transposed features times the residuals.
-        gradient = (scores.T @ self._features).T if self._transposed is None else _multiply(self._transposed, scores)
-        return _Fit(coefficients, loss / n, (n - squares) / scores.size, gradient, self._ones @ scores)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Loss and gradients of coefficients on the training rows, without the penalty.
-
-    Attributes
-    ----------
-    coefficients : Coefficients
-        The point.
-    loss, curvature : float
-        Mean log loss, and mean of p(1 - p) over rows and classes.
-    gradient, intercept_gradient : ndarray of shape (n_axes, n_classes) and (n_classes,), float32
-        Of the summed log loss.
-    """
-
-    coefficients: Coefficients
-    loss: float
-    curvature: float
-    gradient: np.ndarray
-    intercept_gradient: np.ndarray
+        curvature = (n - squares) / scores.size
+        return Fit(coefficients, loss / n, curvature, self._multiply_transposed(scores), self._ones @ scores)
 
 
 def axes_of(features: Features) -> Axes:
@@ -237,14 +151,6 @@ class _MergedColumns:
         return rotated
 
 
-def _multiply(left: Features, right: np.ndarray) -> np.ndarray:
-    if isinstance(left, np.ndarray):
-        return np.asarray(left @ right)
-    out = np.empty((left.shape[0], right.shape[1]), dtype=np.float32)
-    sparse_product(left.indptr, left.indices, left.data, right, out)
-    return out
-
-
 def _make_dense(product: Features) -> np.ndarray:
     return sp.csr_array(product).toarray() if sp.issparse(product) else np.asarray(product)
 
@@ -252,7 +158,3 @@ def _make_dense(product: Features) -> np.ndarray:
 def _is_positive(eigenvalues: np.ndarray) -> np.ndarray:
     """Find the directions that float32 tells from rounding."""
     return eigenvalues > 3e-6 * max(float(eigenvalues[-1]), 1e-30)
-
-
-def _compute_squared_length(weights: np.ndarray) -> float:
-    return float(np.dot(weights.ravel(), weights.ravel()))
