@@ -138,6 +138,8 @@ def cases() -> list[Case]:
     squad = json.dumps({"data": articles}).encode()
     pair = "<Document><QAPair><Question qid='{0}'>What {0}?</Question><Answer>This {0}</Answer></QAPair></Document>"
     medquad = _tar({f"m/{row}.xml": pair.format(row).encode() for row in range(4)})
+    article = '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="{0}"><TEXT><BODY>B {0}</BODY></TEXT></REUTERS>'
+    reuters = _tar({f"reut2-{row}.sgm": article.format(row).encode() for row in range(4)})
     pairs = ("query,passage\n" + "".join(f"q {row},p {row}\n" for row in range(6))).encode()
     taken = ("user,item,timestamp,stars\n" + "".join(f"u{row % 12},i{row // 12},{row},5\n" for row in range(144))).encode()
     scored = ("text_a,text_b,score\n" + "".join(f"a {row},b {row},{row}\n" for row in range(14))).encode()
@@ -157,6 +159,7 @@ def cases() -> list[Case]:
         Case(None, "a.tar", _tar(folders), {"reader": "class_folders"}),
         Case(None, "a.tar.gz", _tar(folders, "w:gz"), {"reader": "class_folders", "html": True}),
         Case(None, "a.tar", medquad, {"reader": "medquad"}),
+        Case(None, "a.tar", reuters, {"reader": "reuters"}),
         Case(None, "a.csv.gz", gzip.compress(csv), {"reader": "csv"}),
         Case(None, "a.csv.xz", lzma.compress(csv), {"reader": "csv"}),
         Case(None, "a.csv.zst", pa.compress(csv, codec="zstd", asbytes=True), {"reader": "csv"}),

@@ -70,6 +70,7 @@ DAMAGED: dict[tuple[str, str], tuple[bytes, str]] = {
     (CORPUS, "mediawiki_dump"): (b"<mediawiki>", "a.xml"),
     (CORPUS, "class_folders"): (b"no archive", "a.tar"),
     (CORPUS, "medquad"): (b"no archive", "a.tar"),
+    (CORPUS, "reuters"): (b"no archive", "a.tar"),
     ("classification", "csv"): (b"text,label,part,id\none,a,train,1\ntwo,b\n", "a.csv, row 3"),
     ("classification", "jsonl"): (b"[]\n", "a.jsonl, row 1"),
     ("classification", "parquet"): (b"no Parquet", "a.parquet"),
