@@ -81,6 +81,10 @@ def test_a_sound_use_case_passes() -> None:
             {"task_definitions": topic(source={"reader": "csv", "path": "x.csv", "lable": "label"})},
             "unknown option 'lable'; did you mean 'label'?",
         ),
+        (
+            {"task_definitions": topic(source={"reader": "transfer", "train": {"reader": "csv", "pth": "x"}, "test": {}})},
+            "unknown option 'pth'; did you mean 'path'?",
+        ),
         ({"corpora": {"domain": {"source": []}}}, "corpora.domain: unknown option 'source'; did you mean 'sources'?"),
         (
             {"corpora": {"domain": {"sources": [{"reader": "csv", "pth": "x"}]}}},
@@ -102,6 +106,11 @@ def test_a_sound_use_case_passes() -> None:
             {"report": {"agreement": [{"made": "topic", "real": "searches"}]}},
             "report.agreement[0].made: 'topic' is no task of the grid in which passages are searched",
         ),
+        (
+            {"report": {"transfers": [{"within": "topic", "across": "topics"}]}},
+            "report.transfers[0].across: 'topics' is no task of the grid; did you mean 'topic'?",
+        ),
+        ({"report": {"transfers": [{"within": "topic", "across": "topic"}]}}, "topic and topic are one task"),
         (
             {"decision": {"margins": {"topics": 0.1}}},
             "decision.margins: 'topics' is no task of the grid; did you mean 'topic'?",

@@ -131,6 +131,16 @@ def samples() -> dict[tuple[str, str], Sample]:
             {"a.tsv": b"text\tlabel\tpart\none\ta\ttrain\ntwo\n"},
             "a.tsv, row 3",
         ),
+        ("classification", "transfer"): Sample(
+            {"a.csv": rows, "b.tsv": tsv},
+            {
+                "reader": "transfer",
+                "train": {"reader": "csv", "path": "a.csv", "label": "label"},
+                "test": {"reader": "tsv", "path": "b.tsv", "label": "label"},
+            },
+            {"b.tsv": b"text\tlabel\none\ta\ntwo\n"},
+            "b.tsv, row 3",
+        ),
         ("classification", "pubmedqa"): Sample(
             pubmed, {"reader": "pubmedqa", "path": "."}, {"ori_pqal.json": b"{"}, "ori_pqal.json"
         ),

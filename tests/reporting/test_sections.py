@@ -34,6 +34,7 @@ PHRASES = {
     "leaderboards": "confusion table",
     "why": "p adjusted for the rows of a task",
     "agreement": "70.0\u202f% more real queries",
+    "transfer": "1 of 1 dense embeddings lose less and 0 more",
     "methods": "figure-methods-topic",
     "dimensions": "PIP loss",
     "labels": "Up to 300 labels",
@@ -55,6 +56,7 @@ OPTIONAL = {
     "pairs",
     "search",
     "stack",
+    "transfer",
 }
 """Sections that a report without their tables does not have."""
 

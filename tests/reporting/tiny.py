@@ -256,6 +256,41 @@ TINY: dict[str, pd.DataFrame] = {
             },
         },
     ),
+    "transfers": shaped(
+        "transfers",
+        *(
+            {
+                "within": "films",
+                "across": "topic",
+                "metric": "accuracy",
+                "embedding": name,
+                "n_within": 200,
+                "n_across": 300,
+                "same_training": True,
+                **{
+                    f"{part}{end}": value + off
+                    for part, value in (("value_within", within), ("value_across", across), ("change", across - within))
+                    for end, off in (("", 0.0), ("_low", -0.02), ("_high", 0.02))
+                },
+            }
+            for name, within, across in ((DENSE, 0.8, 0.75), (BASELINE, 0.82, 0.7))
+        ),
+    ),
+    "transfer_pairs": shaped(
+        "transfer_pairs",
+        {
+            "within": "films",
+            "across": "topic",
+            "metric": "accuracy",
+            "embedding_a": BASELINE,
+            "embedding_b": DENSE,
+            **{
+                f"{part}{end}": value + off
+                for part, value in (("difference_within", 0.02), ("difference_across", -0.05), ("change", -0.07))
+                for end, off in (("", 0.0), ("_low", -0.02), ("_high", 0.02))
+            },
+        },
+    ),
     "audit": of_frame("audit", audit(("leakage", 12, 300), ("classes", 3, 3))),
     "without_seen": shaped(
         "without_seen",

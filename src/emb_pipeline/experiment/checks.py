@@ -127,6 +127,7 @@ def _find_undefined_names(parameters: Parameters) -> Iterator[_Found]:
                 yield _Found("grid", f"grid.{section}", reason, suggest(name, defined))
     if all(name in parameters.task_definitions for name in grid.tasks):
         yield from _find_unknown_agreements(parameters)
+        yield from _find_unlike_transfers(parameters)
     for option in ("margins", "weights"):
         named = parameters.decision.get(option)
         for name in named if isinstance(named, Mapping) else ():
@@ -146,6 +147,22 @@ def _find_unknown_agreements(parameters: Parameters) -> Iterator[_Found]:
             if name is not None and name not in searched:
                 reason = f"{name!r} is no task of the grid in which passages are searched"
                 yield _Found("report", f"report.agreement[{number}].{option}", reason, suggest(name, searched))
+
+
+def _find_unlike_transfers(parameters: Parameters) -> Iterator[_Found]:
+    """Find tasks whose domains are to be compared, and that the grid does not have, or that are of two kinds."""
+    tasks, pairs = parameters.grid.tasks, parameters.report.get("transfers")
+    for number, pair in enumerate(pairs if isinstance(pairs, list | tuple) else ()):
+        names = [pair.get(option) for option in ("within", "across")] if isinstance(pair, Mapping) else []
+        for option, name in zip(("within", "across"), names, strict=False):
+            if name is not None and name not in tasks:
+                place = f"report.transfers[{number}].{option}"
+                yield _Found("report", place, f"{name!r} is no task of the grid", suggest(str(name), tasks))
+        if names and set(names) <= set(tasks):
+            kinds = {parameters.task_definitions[str(name)].kind for name in names}
+            if len(kinds) > 1 or len(set(names)) < 2:
+                reason = f"{names[0]} and {names[1]} are {'tasks of two kinds' if len(kinds) > 1 else 'one task'}"
+                yield _Found("report", f"report.transfers[{number}]", reason, "name two tasks of one kind")
 
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:

@@ -139,7 +139,7 @@ def find_names(written: Mapping[str, Any], keys: Keys) -> Names:
         case ("task_definitions", task, *below):
             kind = KINDS[written["task_definitions"][task]["kind"]]
             readers = _list_readers(kind.create_reader().source_type)
-            reader = next((part for part in below if part in readers), None)
+            reader = next((part for part in reversed(below) if part in readers), None)  # a source may be inside another
             own = [*TaskDefinition.model_fields, *list_names(kind.options)]
             return Names("option", list_names(readers[reader]) if reader else own)
         case ("fast", *_):
@@ -150,10 +150,13 @@ def find_names(written: Mapping[str, Any], keys: Keys) -> Names:
 
 
 def _list_readers(source_type: Any) -> dict[str, type[BaseModel]]:
-    """List the models of a union of sources, by their ``reader``."""
+    """List the models of a union of sources, by their ``reader``, and of the sources that are inside one."""
     if isinstance(source_type, type) and issubclass(source_type, BaseModel):
-        field = source_type.model_fields.get("reader")
-        return {str(name): source_type for name in get_args(field.annotation)} if field else {}
+        fields = dict(source_type.model_fields)
+        own = fields.pop("reader", None)
+        within = [_list_readers(field.annotation) for field in fields.values()]
+        named = {str(name): source_type for name in get_args(own.annotation)} if own else {}
+        return {name: model for part in (*within, named) for name, model in part.items()}
     return {name: model for part in get_args(source_type) for name, model in _list_readers(part).items()}
 
 

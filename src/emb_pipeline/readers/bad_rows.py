@@ -32,6 +32,8 @@ class BadRows:
         Rows that were left out because of an error; because they are empty.
     skipped, empty_places : list of str
         The first of each: errors, and places.
+    left_out : dict of str to list of str
+        Ids of what was left out for another reason, by that reason.
     """
 
     def __init__(self, *, on_error: str = "refuse", empty: str = "refuse", offers_skip: bool = False) -> None:
@@ -40,6 +42,7 @@ class BadRows:
         self.n_skipped = self.n_empty = 0
         self.skipped: list[str] = []
         self.empty_places: list[str] = []
+        self.left_out: dict[str, list[str]] = {}
 
     @classmethod
     def of(cls, source: Any) -> BadRows:
@@ -71,6 +74,10 @@ class BadRows:
         self.n_empty += 1
         if len(self.empty_places) < _EXAMPLES:
             self.empty_places.append(place)
+
+    def leave_out_for(self, reason: str, example_id: str) -> None:
+        """Count an example that is left out for a reason of its reader."""
+        self.left_out.setdefault(reason, []).append(example_id)
 
     def add_counts(self, other: BadRows) -> None:
         """Count what another collector, of a part of the source, has left out."""

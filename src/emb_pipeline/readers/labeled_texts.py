@@ -36,12 +36,13 @@ def read_labeled_texts_of_lines(source: Any, raw: Path, project: Path, bad: BadR
 
 @per_file
 def _part_lines(file: NamedFile, source: Any, bad: BadRows, part: Part) -> Iterator[tuple[int, str, str]]:
-    """Stream number, text and label of each line with both."""
+    """Stream number, text and label of each line with both, of those that the sample takes."""
     n_bad = bad.n_bad
     for number, line in enumerate(lines(file, source.encoding, bad), 1):
         # Not splitlines: a NEL or a form feed may be inside a text.
         content = line.rstrip("\r\n")
-        if content and bad.n_bad == n_bad:
+        is_wanted = source.sample is None or source.sample.draws(f"{file.name}:{number}")
+        if content and is_wanted and bad.n_bad == n_bad:
             try:
                 yield number, *part(content, source, f"{file.name}, row {number}")
             except DataError as error:

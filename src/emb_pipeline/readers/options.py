@@ -109,6 +109,13 @@ class HashRange(Source):
         return self.low <= hash_text(f"sample {value}") / 2**64 < self.high
 
 
+def without_columns(sample: HashRange | None, what: str) -> HashRange | None:
+    """Refuse a part of what has no columns that is drawn by one."""
+    if sample is not None and sample.by is not None:
+        raise ValueError(f"{what} have no columns: leave 'by' out")
+    return sample
+
+
 class LenientSource(Source):
     """A source that can leave out rows that are empty or cannot be used."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
-from emb_pipeline.reporting.sections.effects import agreement, why
+from emb_pipeline.reporting.sections.effects import agreement, transfer, why
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glossary, pairs
 
@@ -19,6 +19,7 @@ SECTIONS: tuple[Section, ...] = (
     pairs.SECTION,
     why.SECTION,
     agreement.SECTION,
+    transfer.SECTION,
     methods.SECTION,
     dimensions.SECTION,
     labels.SECTION,

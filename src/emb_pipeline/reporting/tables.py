@@ -29,6 +29,7 @@ from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, SHARES
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
 from emb_pipeline.statistics.score_tables import make_table
+from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
 from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
 from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES
@@ -118,6 +119,8 @@ COLUMNS: Mapping[str, Schema] = {
     "confusions": columns_of(CONFUSIONS),
     "agreement": AGREEMENT,
     "agreement_pairs": AGREEMENT_PAIRS,
+    "transfers": TRANSFERS,
+    "transfer_pairs": TRANSFER_PAIRS,
     "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
     "embeddings": EMBEDDINGS,
@@ -165,6 +168,8 @@ class ReportTables:
         Precision, recall and F1 of each class, and how often one is predicted for another.
     agreement, agreement_pairs : DataFrame
         How far the order of embeddings on made queries agrees with that on real ones; and each difference on both.
+    transfers, transfer_pairs : DataFrame
+        Scores on texts of the domain that was learned from, and on those of another one; and differences of both.
     audit, without_seen : DataFrame
         Data audit, and scores with and without the test units whose text was seen in training.
     embeddings, corpora : DataFrame
@@ -197,6 +202,8 @@ class ReportTables:
     confusions: pd.DataFrame = field(default_factory=partial(empty_table, "confusions"))
     agreement: pd.DataFrame = field(default_factory=partial(empty_table, "agreement"))
     agreement_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "agreement_pairs"))
+    transfers: pd.DataFrame = field(default_factory=partial(empty_table, "transfers"))
+    transfer_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "transfer_pairs"))
     audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
     without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
     embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))

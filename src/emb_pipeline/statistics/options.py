@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.statistics.agreement.options import AgreementOptions
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.transfer.options import TransferOptions
 
 
 class ReportOptions(BaseModel):
@@ -26,6 +27,9 @@ class ReportOptions(BaseModel):
     )
     agreement: tuple[AgreementOptions, ...] = Field(
         default=(), description="tasks with made queries, each with one of real queries that it is compared with"
+    )
+    transfers: tuple[TransferOptions, ...] = Field(
+        default=(), description="tasks that are tested on another domain, each with the one that is tested on its own"
     )
 
     @property

@@ -228,6 +228,7 @@ KINDS: Mapping[str, Kind] = {
             checks="classification.audit:CHECKS",
             task="classification.task:ClassificationTask",
             evaluate="classification.evaluate:evaluate_classification",
+            readers="classification.sources:READERS",
             serve="classification.evaluate:create_classification_service",
             tune="classification.tune:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),

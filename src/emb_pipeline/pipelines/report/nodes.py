@@ -39,11 +39,13 @@ from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
+from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS, compare_domains
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import find_asked_passages
+from emb_pipeline.tasks.splits.training_parts import have_same_training_part
 from emb_pipeline.text.seen import SEEN
 
 
@@ -193,6 +195,32 @@ def measure_agreement(options: ReportOptions, after: pa.Table, **parts: Any) -> 
     return (
         pd.concat([make_table([], AGREEMENT), *summaries], ignore_index=True),
         pd.concat([make_table([], AGREEMENT_PAIRS), *pairs], ignore_index=True),
+    )
+
+
+def measure_transfers(options: ReportOptions, after: pa.Table, **parts: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare scores within a domain with those across, for tasks that the options name; see `test_differences`."""
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    named = {name for pair in options.transfers for name in (pair.within, pair.across)}
+    draws = read_training_draws(scores) if named else None
+    read = read_task_scores(_select_tasks(scores, named), training_draws=draws) if named else ()
+    found = {each.task: each for each in read}
+    metrics = find_primary_metrics(scores) if named else {}
+    compared = [
+        compare_domains(
+            found[pair.within],
+            found[pair.across],
+            metrics[pair.within],
+            options.resampling,
+            same_training=have_same_training_part(tasks[pair.within], tasks[pair.across]),
+        )
+        for pair in options.transfers
+        if pair.within in found and pair.across in found
+    ]
+    rows, pairs = zip(*compared, strict=True) if compared else ((), ())
+    return (
+        pd.concat([make_table([], TRANSFERS), *rows], ignore_index=True),
+        pd.concat([make_table([], TRANSFER_PAIRS), *pairs], ignore_index=True),
     )
 
 

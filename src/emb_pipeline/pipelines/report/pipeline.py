@@ -127,6 +127,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             name="measure_agreement",
         ),
         node(
+            nodes.measure_transfers,
+            {**measured, **{name: name for name in tasks}, "after": "last_timed"},
+            ["transfers", "transfer_pairs"],
+            name="measure_transfers",
+        ),
+        node(
             nodes.make_word_map,
             {"after": "last_timed", **{name: name for name in scores}},
             "word_map",

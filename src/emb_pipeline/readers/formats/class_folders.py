@@ -16,7 +16,7 @@ from emb_pipeline.readers.files.lines import decode_text
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.formats.html import extract_html_text
 from emb_pipeline.readers.labeled_texts import LabeledText
-from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName
+from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName, without_columns
 
 
 class ClassFoldersSource(LenientSource, PlacedSource):
@@ -39,9 +39,7 @@ class ClassFoldersSource(LenientSource, PlacedSource):
     @field_validator("sample")
     @classmethod
     def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
-        if sample is not None and sample.by is not None:
-            raise ValueError("files have no columns: leave 'by' out")
-        return sample
+        return without_columns(sample, "files")
 
 
 def read_documents(source: ClassFoldersSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:

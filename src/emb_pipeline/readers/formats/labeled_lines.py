@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.labeled_texts import LabeledText, read_documents_of_lines, read_labeled_texts_of_lines
-from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
+from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName, without_columns
 
 
 class LabeledLinesSource(LenientSource, PlacedSource):
@@ -27,6 +27,12 @@ class LabeledLinesSource(LenientSource, PlacedSource):
     labels: tuple[str, ...] | None = Field(
         default=None, min_length=2, description="the labels that may occur; any other is refused"
     )
+    sample: HashRange | None = Field(default=None, description="lines to take, by hash; all by default")
+
+    @field_validator("sample")
+    @classmethod
+    def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
+        return without_columns(sample, "lines")
 
 
 def read_documents(source: LabeledLinesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:

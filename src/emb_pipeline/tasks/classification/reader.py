@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import READERS, build_source_type
+from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
+from emb_pipeline.tasks.classification.sources import LABELED_TEXTS, READERS
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -30,7 +31,7 @@ from emb_pipeline.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     ClassificationSource: TypeAlias = Any
 else:
-    ClassificationSource = build_source_type(reader for reader in READERS.values() if reader.labeled_texts)
+    ClassificationSource = build_source_type([*LABELED_TEXTS.values(), *READERS.values()])
 """Anything that labeled texts can be read from."""
 
 EXAMPLES_SCHEMA = pa.schema(
@@ -105,6 +106,10 @@ def read_classification(source: ClassificationSource, raw: Path, project: Path, 
         A text, label or group is empty, a label or split is unknown, an id repeats, a split is empty, a class has one
         example, there are fewer than two classes, or a file is missing, damaged or not what the source says.
     """
+    if source.reader in READERS:
+        with bad or BadRows.of(source) as bad:
+            table: pa.Table = READERS[source.reader].read_examples(source, raw, project, bad)
+        return table
     with bad or BadRows.of(source) as bad:
         examples = _check_examples(source, raw, project, bad)
     place = source.origin
@@ -128,14 +133,17 @@ def check_first_rows(source: ClassificationSource, raw: Path, project: Path) -> 
         As for `read_classification`, except for what only the whole can tell.
     """
     with BadRows.of(source) as bad:
-        _check_examples(source, raw, project, bad, READERS[source.reader].most_checked)
+        if source.reader in READERS:
+            READERS[source.reader].check_first_rows(source, raw, project, bad)
+        else:
+            _check_examples(source, raw, project, bad, LABELED_TEXTS[source.reader].most_checked)
 
 
 def _check_examples(
     source: ClassificationSource, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
 ) -> _Examples:
     examples = _Examples(getattr(source, "labels", None))
-    found = READERS[source.reader].read_labeled_texts(source, raw, project, bad)
+    found = LABELED_TEXTS[source.reader].read_labeled_texts(source, raw, project, bad)
     for place, example_id, text, label, split, group in islice(found, at_most):
         if bad.leaves_out_empty and not (text.strip() and label.strip()):
             bad.leave_out_empty(place)

@@ -123,6 +123,10 @@ def _describe_values(annotation: Any) -> str:
     if origin is dict:
         return f"{_describe_values(arguments[0])}: a text for each"
     if arguments and (origin is Union or origin.__name__ == "UnionType"):
+        if all(
+            isinstance(each, type) and issubclass(each, BaseModel) and "reader" in each.model_fields for each in arguments
+        ):
+            return f"a source with `reader:` {', '.join(f'`{_name_reader(each)}`' for each in arguments)}"
         return " or ".join(dict.fromkeys(_describe_values(each) for each in arguments if each is not type(None)))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if "reader" in annotation.model_fields:
