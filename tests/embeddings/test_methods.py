@@ -24,6 +24,7 @@ from emb_pipeline.embeddings.protocols import (
     Answerer,
     ExportableEncoder,
     ExportableIndex,
+    ItemAttributeRecommender,
     Recommender,
     Searcher,
     TaskEncoder,
@@ -31,6 +32,7 @@ from emb_pipeline.embeddings.protocols import (
     TaskWordEncoder,
     TextEncoder,
     TokenEncoder,
+    UserAttributeRecommender,
     WordEncoder,
 )
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
@@ -169,9 +171,9 @@ def method(request: pytest.FixtureRequest, bench: Workbench) -> Method:
     return line
 
 
-def of_those_that_support(support: Support) -> pytest.MarkDecorator:
+def of_those_that_support(*supports: Support) -> pytest.MarkDecorator:
     """Run a test for the lines that say so."""
-    able = [line for line in METHODS.values() if support in line.supports]
+    able = [line for line in METHODS.values() if line.supports & set(supports)]
     return pytest.mark.parametrize("method", able, ids=[line.name for line in able], indirect=True)
 
 
@@ -192,6 +194,8 @@ def abilities(encoder: Any) -> set[str]:
         "search": isinstance(encoder, Searcher),
         "answers": isinstance(encoder, Answerer),
         "interactions": recommends,
+        "user_attributes": isinstance(encoder, UserAttributeRecommender),
+        "item_attributes": isinstance(encoder, ItemAttributeRecommender),
     }
     assert set(uses) == set(get_args(Support)), "a new use needs a check here"
     return {use for use, can in uses.items() if can}
@@ -244,6 +248,19 @@ def test_a_recommender_scores_every_item_for_every_user(method: Method, bench: W
     setting, candidate = next(recommender.candidates(LOG))
     again = recommender.fit(LOG, setting)
     assert isinstance(candidate, Recommender)
+    assert candidate.scores(np.arange(LOG.n_users)).shape == (LOG.n_users, LOG.n_items)
+    np.testing.assert_array_equal(again.scores(np.arange(2)), candidate.scores(np.arange(2)))
+
+
+@of_those_that_support("user_attributes", "item_attributes")
+def test_a_recommender_by_attributes_scores_every_item_for_every_user(method: Method, bench: Workbench) -> None:
+    encoder = bench.encoder(method)
+    if isinstance(encoder, ItemAttributeRecommender):
+        recommender = encoder.with_item_attributes(sp.csr_array(np.eye(LOG.n_items, 2, dtype=np.float32)))
+    else:
+        recommender = encoder.with_user_attributes(sp.csr_array(np.eye(LOG.n_users, 2, dtype=np.float32)))
+    setting, candidate = next(recommender.candidates(LOG))
+    again = recommender.fit(LOG, setting)
     assert candidate.scores(np.arange(LOG.n_users)).shape == (LOG.n_users, LOG.n_items)
     np.testing.assert_array_equal(again.scores(np.arange(2)), candidate.scores(np.arange(2)))
 

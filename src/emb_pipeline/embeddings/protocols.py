@@ -324,6 +324,24 @@ class TaskRecommender(Protocol):
 
 
 @runtime_checkable
+class ItemAttributeRecommender(Protocol):
+    """A way to recommend by attributes of items, too."""
+
+    def with_item_attributes(self, items: sp.csr_array) -> TaskRecommender:
+        """Give what is fitted on interactions, for items with the values of this matrix: (n_items, n_values) of 0 and 1."""
+        ...
+
+
+@runtime_checkable
+class UserAttributeRecommender(Protocol):
+    """A way to recommend by attributes of users."""
+
+    def with_user_attributes(self, users: sp.csr_array) -> TaskRecommender:
+        """Give what is fitted on interactions, for users with the values of this matrix: (n_users, n_values) of 0 and 1."""
+        ...
+
+
+@runtime_checkable
 class RemoteEncoder(Protocol):
     """An encoder that asks a service, which wants money for every text."""
 

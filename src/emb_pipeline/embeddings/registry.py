@@ -17,11 +17,13 @@ from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.own.options import FunctionOptions
 from emb_pipeline.embeddings.recommenders.options import (
     AlsOptions,
+    AttributeEaseOptions,
     BprOptions,
     EaseOptions,
     HybridOptions,
     Item2VecOptions,
     ItemKnnOptions,
+    UserAttributesOptions,
 )
 from emb_pipeline.embeddings.remote.options import ApiOptions, RerankOptions
 from emb_pipeline.embeddings.retrieval.options import (
@@ -53,6 +55,8 @@ _TEXTS: frozenset[Support] = frozenset({"texts"})
 _TOKENS: frozenset[Support] = frozenset({"tokens"})
 _SEARCH: frozenset[Support] = frozenset({"search"})
 _ANSWERS: frozenset[Support] = frozenset({"answers"})
+_USER_ATTRIBUTES: frozenset[Support] = frozenset({"user_attributes"})
+_ITEM_ATTRIBUTES: frozenset[Support] = frozenset({"item_attributes"})
 _INTERACTIONS: frozenset[Support] = frozenset({"interactions"})
 _BOTH = _TEXTS | _TOKENS
 _WORD_VECTORS: dict[str, Any] = {
@@ -275,6 +279,24 @@ _LINES = (
         sparse=True,
     ),
     Method("ease", "EASE", EaseOptions, "task", _INTERACTIONS, "recommenders.ease:Ease", has_dim=False),
+    Method(
+        "ease_attributes",
+        "EASE with attributes",
+        AttributeEaseOptions,
+        "task",
+        _ITEM_ATTRIBUTES,
+        "recommenders.attribute_ease:AttributeEase",
+        has_dim=False,
+    ),
+    Method(
+        "user_attributes",
+        "attributes of users",
+        UserAttributesOptions,
+        "task",
+        _USER_ATTRIBUTES,
+        "recommenders.user_attributes:UserAttributes",
+        has_dim=False,
+    ),
     Method("item2vec", "Item2Vec", Item2VecOptions, "task", _INTERACTIONS, "recommenders.item2vec:Item2Vec"),
     Method(
         "als",

@@ -52,9 +52,9 @@ class Kind:
         Those that its evaluation scores; the leaderboard is sorted by the first of them.
     unit : str
         The word for what is counted and resampled, in the plural.
-    requires : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+    requires : frozenset of Support
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
-        from interactions; one of them is enough.
+        from interactions, by attributes of users or items or without; one of them is enough.
     guess : place
         Function that proposes a task of this kind for files that somebody brings (`emb_pipeline.tasks.proposal`); where it
         is empty, no file is taken for one.
@@ -275,7 +275,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="users",
             display=UnitDisplay("recommendation.display:describe_users", text="user", answer="took afterwards"),
-            requires=frozenset({"texts", "interactions"}),
+            requires=frozenset({"texts", "interactions", "user_attributes", "item_attributes"}),
             guess="recommendation.guess:propose",
             reader="recommendation.reader:RecommendationReader",
             checks="recommendation.audit:CHECKS",

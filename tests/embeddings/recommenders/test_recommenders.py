@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import Ridge
 
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import Recommender, TaskRecommender
 from emb_pipeline.embeddings.recommenders.als import Als
+from emb_pipeline.embeddings.recommenders.attribute_ease import AttributeEase
 from emb_pipeline.embeddings.recommenders.ease import Ease
 from emb_pipeline.embeddings.recommenders.hybrid import MixedRecommender
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
@@ -17,6 +20,7 @@ from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
 from emb_pipeline.embeddings.recommenders.options import AlsOptions, EaseOptions, Item2VecOptions, ItemKnnOptions
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
+from emb_pipeline.embeddings.recommenders.user_attributes import UserAttributes
 from emb_pipeline.embeddings.registry import METHODS
 
 # Three users, the oldest first: 0 took items 2, 0, 1; 1 took 1, 0; 2 took 3.
@@ -72,6 +76,27 @@ def test_ease_predicts_each_item_from_the_others() -> None:
         weights = np.linalg.solve(A.T @ A + 2.0 * np.eye(3), A.T @ X[:, item])
         np.testing.assert_allclose(fitted.weights[others, item], weights, atol=1e-6)
         assert fitted.weights[item, item] == 0
+
+
+def test_a_value_of_an_attribute_counts_as_users_who_took_all_items_that_have_it() -> None:
+    values = sp.csr_array(np.array([[1, 0], [1, 0], [0, 1], [0, 1.0]]))
+    setting = {"regularisation": 2.0, "item_weight": 3.0}
+    fitted = AttributeEase().with_item_attributes(values).fit(LOG, setting)
+    of_values = [[0, 1], [2, 3]] * 3  # each value three times, as users with the items that have it
+    users = [*LOG.users, *np.repeat(np.arange(3, 9), 2)]
+    more = Interactions(np.array(users), np.array([*LOG.items, *np.ravel(of_values)]), 9, 4)
+    np.testing.assert_allclose(fitted.weights, Ease().fit(more, {"regularisation": 2.0}).weights, atol=1e-6)
+
+
+def test_users_without_a_history_are_offered_what_users_with_their_attributes_took() -> None:
+    values = np.array([[1, 0], [0, 1], [1, 0], [1, 0], [0, 1.0]])
+    log = Interactions(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 3, 0]), 5, 4)  # the last two users took nothing
+    training = UserAttributes().with_user_attributes(sp.csr_array(values))
+    fitted = training.fit(log, {"regularisation": 2.0})
+    ridge = Ridge(alpha=2.0).fit(values[:3], log.matrix.toarray()[:3])
+    np.testing.assert_allclose(fitted.scores(np.arange(5)), ridge.predict(values), atol=1e-6)
+    only_popularity = training.fit(log, {"regularisation": 1e9}).scores(np.arange(5))
+    np.testing.assert_allclose(only_popularity, np.tile(log.counts / 3, (5, 1)), atol=1e-6)
 
 
 WEIGHTS = np.array([1, 2, 3, 4, 5, 6.0])

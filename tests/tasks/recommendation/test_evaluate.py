@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder
+from emb_pipeline.embeddings.recommenders.attribute_ease import AttributeEase
 from emb_pipeline.embeddings.recommenders.ease import Ease
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
 from emb_pipeline.embeddings.recommenders.options import EaseOptions, HybridOptions
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
+from emb_pipeline.embeddings.recommenders.user_attributes import UserAttributes
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.recommendation.attributes import ATTRIBUTES, Attributes
 from emb_pipeline.tasks.recommendation.evaluate import evaluate_recommendation
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
@@ -174,6 +178,40 @@ def test_without_texts_only_interactions_can_be_learnt_from(words: WordEncoder) 
     assert evaluate_recommendation(camps(texts=False), Popularity(), OPTIONS).metrics["mrr"] > 0
     with pytest.raises(DataError, match="next: the items have no texts; name the file of the items"):
         evaluate_recommendation(camps(texts=False), words, OPTIONS)
+
+
+def with_attributes(task: RecommendationTask) -> RecommendationTask:
+    """The same, where each item's genre, and the genre that each user takes, are known."""
+    items, users = ([["genre", GENRES[number % 2]] for number in range(n)] for n in (N_ITEMS, len(task.user_ids)))
+    sides = (("user", task.user_ids, users), ("item", task.item_ids, items))
+    rows = [(side, name, *value) for side, names, values in sides for name, value in zip(names, values, strict=True)]
+    table = pa.table(dict(zip(ATTRIBUTES.names, zip(*rows, strict=True), strict=True)), schema=ATTRIBUTES)
+    of = {f"{side}_attributes": Attributes.from_table(table, side, names.tolist()) for side, names, _ in sides}
+    return replace(task, **of)
+
+
+def test_attributes_of_items_find_cold_ones_where_interactions_cannot() -> None:
+    task = with_attributes(camps())
+    found = evaluate_recommendation(task, AttributeEase(), OPTIONS)
+    assert found.metrics["ndcg@10_cold"] > evaluate_recommendation(task, Ease(), OPTIONS).metrics["ndcg@10_cold"]
+    # All five cold items of the user's own genre come before those of the other one.
+    assert min(by_metric(found)["ndcg@10_cold"].values()) >= 1 / np.log2(6) - 1e-9
+    assert found.details["setting"].keys() == {"regularisation", "item_weight"}
+
+
+def test_attributes_of_new_users_say_more_than_popularity() -> None:
+    task = with_attributes(camps())
+    parts = np.array(["train", "validation", "test"])[(task.users // 2) % 3]
+    new = replace(task, split=parts, is_cold=np.zeros(N_ITEMS, dtype=bool))
+    found = evaluate_recommendation(new, UserAttributes(), OPTIONS)
+    assert found.details["n_users"] == found.details["users_tuned_on"] == 8
+    assert found.metrics["ndcg@10"] > evaluate_recommendation(new, Popularity(), OPTIONS).metrics["ndcg@10"] + 0.1
+
+
+def test_attributes_that_nobody_named_are_asked_for() -> None:
+    for encoder, side in ((AttributeEase(), "items"), (UserAttributes(), "users")):
+        with pytest.raises(DataError, match=f"next: the {side} have no attributes; name a file of {side}"):
+            evaluate_recommendation(camps(), encoder, OPTIONS)
 
 
 def test_there_are_no_labels_to_shuffle(words: WordEncoder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -242,3 +243,104 @@ def test_first_rows_are_checked_before_anything_is_read(tmp_path: Path) -> None:
         reader.check_first_rows(source, tmp_path, tmp_path)
     with first_rows(100), pytest.raises(DataError, match="timestamp 'soon'"):
         reader.check_first_rows(source, tmp_path, tmp_path)
+
+
+PEOPLE = [f"u{user}|{20 + user}|{'FM'[user % 2]}|" for user in range(N_USERS)]
+DESCRIBED = {
+    "users": {
+        "file": "users.txt",
+        "format": "csv",
+        "delimiter": "|",
+        "columns": ["user", "age", "gender", "job"],
+        "attributes": {"gender": {}, "age": {"edges": [25, 30]}, "work": {"column": "job"}},
+    },
+    "items": {"file": "items.csv", "attributes": {"genre": {"separator": "/"}, "tone": {"flags": ["dark", "light"]}}},
+    "text": "title",
+}
+ITEM_LINES = ["i0,film 0,drama/war,1,0", "i1,film 1,war,1,1", "i2,film 2,,0,0", "i3,film 3,drama,,1", "i4,film 4,drama,0,0"]
+
+
+def read_described(folder: Path, people: list[str] | None = None, lines: list[str] | None = None, **options: object):
+    (folder / "users.txt").write_text("\n".join(PEOPLE if people is None else people), encoding="utf-8")
+    (folder / "log.csv").write_text("\n".join(["user,item,timestamp", *EVERYTHING]))
+    (folder / "items.csv").write_text("\n".join(["item,title,genre,dark,light", *(ITEM_LINES if lines is None else lines)]))
+    source = InteractionsSource(**{"path": "log.csv", "core": 2, **DESCRIBED, **options})
+    return RecommendationReader().read(source, folder, folder, "next")
+
+
+def test_attributes_are_values_of_users_and_items(tmp_path: Path) -> None:
+    tables = read_described(tmp_path)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in tables["attributes"].to_pylist():
+        found.setdefault((row["side"], row["id"], row["attribute"]), []).append(row["value"])
+    assert found["user", "u1", "gender"] == ["M"] and found["user", "u1", "work"] == [None]
+    ages = [found["user", f"u{user}", "age"][0] for user in (4, 5, 9, 10)]
+    assert ages == ["below 25", "25 to 30", "25 to 30", "30 on"]
+    assert found["item", "i0", "genre"] == ["drama", "war"] and found["item", "i2", "genre"] == [None]
+    assert found["item", "i1", "tone"] == ["dark", "light"] and found["item", "i3", "tone"] == ["light"]
+    task = RecommendationTask.from_tables(tables)
+    of = dict(zip(task.item_ids.tolist(), task.item_attributes.n_values.tolist(), strict=True))
+    assert task.item_attributes.names == ("genre", "tone") and of["i0"] == [2, 1] and of["i2"] == [0, 0]
+    lines = audit(tables)
+    assert lines["with_attribute.user.gender"] == (12, 12) and lines["with_attribute.item.genre"] == (4, 5)
+    source = InteractionsSource(path="log.csv", **DESCRIBED)
+    assert RecommendationReader().requires(source) == {"interactions", "texts", "user_attributes", "item_attributes"}
+    assert {file.name for file in source.find_files(tmp_path, tmp_path)} == {"log.csv", "items.csv", "users.txt"}
+
+
+def test_numbers_are_cut_into_groups_of_about_the_same_size(tmp_path: Path) -> None:
+    users = {**DESCRIBED["users"], "attributes": {"age": {"groups": 3}}}
+    table = read_described(tmp_path, users=users)["attributes"].to_pandas()
+    assert table[table["side"] == "user"]["value"].value_counts().to_dict() == {"below 24": 4, "24 to 28": 4, "28 on": 4}
+
+
+@pytest.mark.parametrize(
+    ("people", "lines", "message"),
+    [
+        (PEOPLE[1:], None, r"log.csv, row 2: user 'u0' is not in users.txt; add it there or drop the row"),
+        ([*PEOPLE, "u0|1|F|"], None, r"users.txt, row 13: user 'u0' stands there a second time"),
+        ([*PEOPLE, "|1|F|"], None, r"users.txt, row 13: 'user' is empty"),
+        ([*PEOPLE, "u99|old|F|"], None, r"users.txt, row 13: age 'old' is no number; .* leave 'edges' and 'groups' out"),
+        (None, [*ITEM_LINES, "i9,film 9,war,yes,0"], r"items.csv, row 7: dark 'yes' is no flag; write 0 or 1"),
+        (None, [*ITEM_LINES, "i0,film 9,war,1,0"], r"items.csv, row 7: item 'i0' stands there a second time"),
+    ],
+)
+def test_bad_attributes_are_refused(people: list[str] | None, lines: list[str] | None, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read_described(tmp_path, people, lines)
+
+
+def test_a_number_that_cannot_be_read_may_stand_for_itself(tmp_path: Path) -> None:
+    users = {**DESCRIBED["users"], "attributes": {"age": {}}}
+    table = read_described(tmp_path, [*PEOPLE[:-1], "u11|old|F|"], users=users)["attributes"].to_pandas()
+    assert "old" in set(table["value"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"users": {"file": "users.txt"}},
+        {"users": {"file": "users.txt", "attributes": {"age": {"edges": [3, 1]}}}},
+        {"users": {"file": "users.txt", "attributes": {"age": {"edges": [3], "groups": 4}}}},
+        {"users": {"file": "users.txt", "attributes": {"age": {"column": "a", "flags": ["b"]}}}},
+        {"items": {"file": "items.csv"}, "item_id": "id"},
+    ],
+)
+def test_options_of_attributes_that_contradict_each_other_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        InteractionsSource(path="log.csv", **options)
+
+
+def test_new_users_are_tested_with_all_that_they_take_and_none_of_it_is_learnt_from(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item}" for user in range(100) for item in range(N_ITEMS)]
+    tables = read(tmp_path, rows, "user,item", split="new_users", test_share=0.3, validation_share=0.2)
+    of_user: dict[str, set[str]] = {}
+    for (user, _), part in splits(tables).items():
+        of_user.setdefault(user, set()).add(part)
+    assert all(len(parts) == 1 for parts in of_user.values())
+    sizes = [sum(parts == {part} for parts in of_user.values()) for part in ("train", "validation", "test")]
+    assert sum(sizes) == 100 and abs(sizes[1] - 20) < 12 and abs(sizes[2] - 30) < 12
+    task = RecommendationTask.from_tables(tables)
+    assert len(task.tuning.users) == sizes[1] and len(task.testing.users) == sizes[2]
+    assert not np.isin(task.testing.learnt.users, task.testing.users).any()
+    assert task.testing.wanted[task.testing.users].sum() == N_ITEMS * sizes[2]

@@ -36,11 +36,16 @@ class Ease:
     def fit(self, interactions: Interactions, setting: Setting) -> EaseRecommender:
         """The weights; memory grows with the square of the number of items."""
         gram = (interactions.confidence.T @ interactions.confidence).toarray().astype(np.float64)
-        gram[np.diag_indices_from(gram)] += setting["regularisation"]
-        inverse = np.linalg.inv(gram)
-        weights = -inverse / np.diag(inverse)
-        np.fill_diagonal(weights, 0)
-        return EaseRecommender(interactions.confidence, weights.astype(np.float32))
+        return EaseRecommender(interactions.confidence, solve_ease(gram, float(setting["regularisation"] or 0)))
+
+
+def solve_ease(gram: np.ndarray, regularization: float) -> np.ndarray:
+    """Compute the weights from the sums of products of columns: shape (n_columns, n_columns), float32."""
+    inverse = np.linalg.inv(gram + regularization * np.eye(len(gram)))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    made: np.ndarray = weights.astype(np.float32)
+    return made
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,28 @@ class EaseOptions(Options):
     ] = (3, 10, 30, 100, 300, 1000, 3000)
 
 
+class AttributeEaseOptions(Options):
+    """EASE with attributes of items (Jeunen et al. 2020); each combination is tried on the validation interactions."""
+
+    regularizations: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...],
+        Field(min_length=1, description="weights of the squared weights in the loss, to choose among"),
+    ] = (10, 30, 100, 300, 1000)
+    item_weights: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...],
+        Field(min_length=1, description="users that a value of an attribute counts as, to choose among"),
+    ] = (0.1, 1, 10)
+
+
+class UserAttributesOptions(Options):
+    """Ridge regression of what users take on their attributes."""
+
+    regularizations: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...],
+        Field(min_length=1, description="weights of the squared weights in the loss, to choose among; large: popularity"),
+    ] = (1, 10, 30, 100, 300, 1000, 10_000)
+
+
 class AlsOptions(Options):
     """Implicit alternating least squares (Hu et al. 2008)."""
 

@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.remote.options import ChatOptions
 from emb_pipeline.readers.files.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
 from emb_pipeline.readers.options import HashRange, PlacedSource
 from emb_pipeline.readers.registry import CorpusSource
+from emb_pipeline.tasks.recommendation.sources import Attribute, AttributedFile
 from emb_pipeline.tasks.registry import KINDS
 
 COMMAND = "python -m emb_pipeline.tasks.examples.reader_page"
@@ -42,6 +43,8 @@ A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} t
 _SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "sample": (HashRange, "A part of the rows or files, under `sample:` of a source."),
     "endpoint": (ChatOptions, "A chat model behind an address, under `endpoint:` of a source."),
+    "users": (AttributedFile, "A file of users or items, under `users:` or `items:` of `interactions`."),
+    "attributes": (Attribute, "An attribute of users or items, under its name in `attributes:` of such a file."),
 }
 """Options that are written below one option of a source."""
 
@@ -106,6 +109,8 @@ def _write_default(field: FieldInfo) -> str:
             return f"`{' '.join(field.default.split())[:60]}…`"
         case str():
             return f"`{field.default}`" if field.default.strip() else f'`"{field.default}"`'
+        case dict():
+            return ""
         case tuple():
             return f"`[{', '.join(map(str, field.default))}]`"
     return f"`{field.default}`"
@@ -120,6 +125,8 @@ def _describe_values(annotation: Any) -> str:
         return _describe_values(arguments[0])
     if origin in (tuple, list):
         return f"list of {_name_plural(arguments[0])}"
+    if origin is dict and isinstance(arguments[1], type) and issubclass(arguments[1], BaseModel):
+        return f"{_describe_values(arguments[0])}: {_describe_values(arguments[1])}"
     if origin is dict:
         return f"{_describe_values(arguments[0])}: a text for each"
     if arguments and (origin is Union or origin.__name__ == "UnionType"):

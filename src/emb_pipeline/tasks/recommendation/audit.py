@@ -20,6 +20,7 @@ CHECKS = (
     Check("cold_items", "size"),
     Check("cold_tests", "size"),
     Check("weighted", "size"),
+    Check("with_attribute.*", "size"),
     Check("without_times", "warning"),
     Check("ties_in_time", "warning"),
     Check("learnt_from_the_future", "warning"),
@@ -32,20 +33,20 @@ CHECKS = (
 )
 
 
-def audit_recommendation(interactions: pa.Table, items: pa.Table, left_out: pa.Table) -> pa.Table:
+def audit_recommendation(interactions: pa.Table, items: pa.Table, left_out: pa.Table, attributes: pa.Table) -> pa.Table:
     """Audit interactions of users with items.
 
     Parameters
     ----------
-    interactions, items, left_out : pa.Table
+    interactions, items, left_out, attributes : pa.Table
         As `emb_pipeline.tasks.recommendation.reader.read_interactions` gives them.
 
     Returns
     -------
     pa.Table
         Lines ``users``, ``items``, ``interactions.<split>``, ``users_tested``, ``cold_items``, ``cold_tests``, ``weighted``,
-        ``ties_in_time``, ``learnt_from_the_future`` (or ``without_times``), ``token_duplicates`` of the items' texts, and
-        what was left out.
+        ``with_attribute.<side>.<attribute>``, ``ties_in_time``, ``learnt_from_the_future`` (or ``without_times``),
+        ``token_duplicates`` of the items' texts, and what was left out.
 
     Notes
     -----
@@ -73,6 +74,7 @@ def audit_recommendation(interactions: pa.Table, items: pa.Table, left_out: pa.T
         weights = interactions["weight"].to_numpy()
         note = f"interactions with a weight from {weights.min():g} to {weights.max():g}"
         lines.add("weighted", n, n, note)
+    _add_attributes(lines, attributes)
     if np.isnan(times).all():
         note = "test interactions that a hash drew, for there are no times: what is learnt from may be later"
         lines.add("without_times", int(is_test.sum()), int(is_test.sum()), note)
@@ -85,6 +87,15 @@ def audit_recommendation(interactions: pa.Table, items: pa.Table, left_out: pa.T
         note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
         lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated))
     return pa.concat_tables([lines.table(), left_out])
+
+
+def _add_attributes(lines: AuditLines, attributes: pa.Table) -> None:
+    table = attributes.to_pandas()
+    for (side, name), rows in table.groupby(["side", "attribute"], sort=False):
+        known = rows.dropna(subset="value")
+        common = ", ".join(f"{value} {count:,}" for value, count in known["value"].value_counts().head(3).items())
+        note = f"{side}s with a value; {known['value'].nunique():,} different values, most often {common or 'none'}"
+        lines.add(f"with_attribute.{side}.{name}", known["id"].nunique(), rows["id"].nunique(), note)
 
 
 def _add_times(lines: AuditLines, users: Sequence[str], times: np.ndarray, is_test: np.ndarray) -> None:

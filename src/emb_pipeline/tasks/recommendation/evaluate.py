@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,7 +13,15 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.vectors import encode_texts
-from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
+from emb_pipeline.embeddings.protocols import (
+    ItemAttributeRecommender,
+    Recommender,
+    Setting,
+    TaskEncoder,
+    TaskRecommender,
+    TextEncoder,
+    UserAttributeRecommender,
+)
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
@@ -86,7 +94,7 @@ def evaluate_recommendation(
     Raises
     ------
     DataError
-        The items have no texts and the embedding needs them.
+        The items have no texts, or users or items no attributes, and the embedding needs them.
     ValueError
         ``shuffle_labels``.
 
@@ -189,6 +197,10 @@ def _create_recommender(
     task: RecommendationTask, encoder: Any, options: RecommendationOptions
 ) -> tuple[TaskRecommender, float]:
     """Create the recommender of an embedding, and give the seconds that its texts took."""
+    if isinstance(encoder, ItemAttributeRecommender):
+        return encoder.with_item_attributes(_require_attributes(task, "item")), 0.0
+    if isinstance(encoder, UserAttributeRecommender):
+        return encoder.with_user_attributes(_require_attributes(task, "user")), 0.0
     if isinstance(encoder, TaskRecommender):
         return OnWarmItems(encoder), 0.0
     if isinstance(encoder, Hybrid):
@@ -203,6 +215,14 @@ def _create_recommender(
         fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
         vectors, _ = encode_texts(fitted, task.texts, task.name)
     return Profiles(vectors, options.half_lives), clock.seconds
+
+
+def _require_attributes(task: RecommendationTask, side: Literal["user", "item"]) -> sp.csr_array:
+    attributes = task.user_attributes if side == "user" else task.item_attributes
+    if attributes is None:
+        remedy = f"name a file of {side}s with 'attributes', or leave embeddings that need them out"
+        raise DataError(task.name, f"the {side}s have no attributes", remedy)
+    return attributes.matrix
 
 
 def _rank_wanted(

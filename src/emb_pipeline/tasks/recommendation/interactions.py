@@ -15,12 +15,13 @@ import numpy as np
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
-from emb_pipeline.readers.options import PlacedSource, TabularSource
+from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.tables.rows import column_names, holds_texts, read_identified_texts, read_values, rows, table_of
 from emb_pipeline.readers.tables.values import identifier, text_of
 from emb_pipeline.tasks.audit.lines import AuditLines
+from emb_pipeline.tasks.recommendation.attributes import ValuesOf, read_attributes, table_of_attributes
 from emb_pipeline.tasks.recommendation.audit import CHECKS
-from emb_pipeline.tasks.recommendation.sources import InteractionsSource
+from emb_pipeline.tasks.recommendation.sources import AttributedFile, InteractionsSource
 
 RATINGS = frozenset("rating ratings stars score".split())
 """Names that columns with ratings have in published data sets."""
@@ -47,47 +48,63 @@ class InteractionLog:
         return InteractionLog(self.users[rows], self.items[rows], self.times[rows], weights, self.user_ids, self.item_ids)
 
 
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Texts and attributes of users and items; None where no file says anything.
+
+    Attributes
+    ----------
+    texts : dict of str to str, optional
+        Of each item.
+    users, items : dict, optional
+        Values of the attributes of each.
+    """
+
+    texts: dict[str, str] | None = None
+    users: ValuesOf | None = None
+    items: ValuesOf | None = None
+
+
 def read_interactions(
     source: InteractionsSource, raw: Path, project: Path, bad: BadRows
-) -> tuple[InteractionLog, dict[str, str] | None, AuditLines]:
-    """Read the interactions, the text of each item (None where no file of items is named), and what was left out."""
+) -> tuple[InteractionLog, Sides, AuditLines]:
+    """Read the interactions, what is said of items and users, and what was left out."""
     left_out = AuditLines(CHECKS)
-    texts = _read_item_texts(source, raw, project, bad)
-    return _log(source, raw, project, texts, left_out, bad), texts, left_out
+    sides = _read_sides(source, raw, project, bad)
+    return _log(source, raw, project, sides, left_out, bad), sides, left_out
 
 
 def check_interactions(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    _read_item_texts(source, raw, project, bad)
-    for _ in _read_interactions(source, raw, project, None, bad):
+    _read_sides(source, raw, project, bad)
+    for _ in _read_interactions(source, raw, project, Sides(), bad):
         pass
 
 
-def _read_item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
-    """Read the text of each item; None where no file of items is named."""
-    if source.items is None:
-        return None
-    id_column = source.item_id or source.item
-    return read_identified_texts(
-        _list_item_files(source, raw, project), id_column, source.text, partial(_build_item_table, source=source), bad
-    )
+def _read_sides(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> Sides:
+    texts = users = items = None
+    if (described := source.item_file) is not None:
+        files, id_column = _list_files(described, source, raw, project), described.id or source.item
+        read_as = partial(table_of_attributes, described=described)
+        texts = read_identified_texts(files, id_column, source.text, read_as, bad)
+        if described.attributes:
+            items = read_attributes(files, described, id_column, bad)
+    if source.users is not None:
+        users = read_attributes(_list_files(source.users, source, raw, project), source.users, source.user, bad)
+    return Sides(texts, users, items)
 
 
-def _build_item_table(file: NamedFile, source: InteractionsSource) -> TabularSource:
-    return table_of(file, source.model_copy(update={"columns": source.item_columns}))
-
-
-def _list_item_files(source: InteractionsSource, raw: Path, project: Path) -> list[NamedFile]:
+def _list_files(described: AttributedFile, source: InteractionsSource, raw: Path, project: Path) -> list[NamedFile]:
     if source.path is not None:
-        return named_files(PlacedSource(path=source.items), raw, project)
-    return named_files(source, raw, project, glob=source.items)
+        return named_files(PlacedSource(path=described.file), raw, project)
+    return named_files(source, raw, project, glob=described.file)
 
 
 def _log(
     source: InteractionsSource,
     raw: Path,
     project: Path,
-    texts: dict[str, str] | None,
+    sides: Sides,
     left_out: AuditLines,
     bad: BadRows,
 ) -> InteractionLog:
@@ -95,7 +112,7 @@ def _log(
     item_of: dict[str, int] = {}
     users, items, times, weights = [], [], [], []
     n_rows = 0
-    for found in _read_interactions(source, raw, project, texts, bad):
+    for found in _read_interactions(source, raw, project, sides, bad):
         n_rows += 1
         if found is not None:
             user, item, seconds, weight = found
@@ -118,10 +135,10 @@ def _log(
 
 
 def _read_interactions(
-    source: InteractionsSource, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
+    source: InteractionsSource, raw: Path, project: Path, sides: Sides, bad: BadRows
 ) -> Iterator[tuple[str, str, float, float] | None]:
     """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
-    timed = source.split != "leave_random"
+    timed = source.has_times
     optional = [source.timestamp if timed else None, source.rating or None, source.weight]
     columns = [source.user, source.item, *(column for column in optional if column is not None)]
     for file in named_files(source, raw, project):
@@ -136,8 +153,12 @@ def _read_interactions(
                 for column, value in ((source.user, user), (source.item, item)):
                     if not value:
                         raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
-                if texts is not None and item not in texts:
-                    raise DataError(place, f"item '{item}' is not in {source.items}", "add it there or drop the row")
+                for side, key, described, known in (
+                    ("item", item, source.item_file, sides.texts),
+                    ("user", user, source.users, sides.users),
+                ):
+                    if described is not None and known is not None and key not in known:
+                        raise DataError(place, f"{side} '{key}' is not in {described.file}", "add it there or drop the row")
                 seconds = _parse_seconds(others.pop(0), place, source.timestamp) if timed else math.nan
                 rating = _parse_rating(others.pop(0), place, source.rating) if source.rating else math.inf
                 weight = _compute_weight(others.pop(0), place, source) if source.weight else 1.0

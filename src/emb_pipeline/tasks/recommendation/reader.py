@@ -14,6 +14,7 @@ from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.left_out import audit_left_out
 from emb_pipeline.tasks.audit.lines import AuditLines
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, find_tokenizer
+from emb_pipeline.tasks.recommendation.attributes import ATTRIBUTES, build_attributes_table
 from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsSource
@@ -32,7 +33,7 @@ FEWEST_USERS = 10
 
 
 class RecommendationReader(ExamplesReader):
-    """Who took what and when: tables ``interactions``, ``items`` and ``left_out``."""
+    """Who took what and when: tables ``interactions``, ``items``, ``left_out``, and ``attributes`` where there are any."""
 
     source_type = build_source_type(READERS.values())
 
@@ -52,7 +53,9 @@ class RecommendationReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Count sizes, cold items, what is learnt from the future, and what was left out."""
-        return audit_recommendation(tables["interactions"], tables["items"], tables["left_out"])
+        return audit_recommendation(
+            tables["interactions"], tables["items"], tables["left_out"], tables.get("attributes", ATTRIBUTES.empty_table())
+        )
 
     def list_held_out(self, tables: Tables) -> list[str]:
         """List nothing: no text is tested on.
@@ -63,8 +66,14 @@ class RecommendationReader(ExamplesReader):
         return []
 
     def requires(self, source: Any) -> frozenset[str] | None:
-        """Require interactions alone where the items have no texts."""
-        return None if source.items else frozenset({"interactions"})
+        """Require what the files hold besides interactions: texts of items, attributes."""
+        described = source.item_file
+        held = {
+            "texts": described is not None,
+            "item_attributes": described is not None and described.attributes,
+            "user_attributes": source.users is not None,
+        }
+        return frozenset({"interactions", *(name for name, is_there in held.items() if is_there)})
 
 
 def read_interactions(
@@ -84,6 +93,9 @@ def read_interactions(
     With ``leave_last`` what other users do later than a user's test interaction is trained on; the audit counts how much.
     With ``time`` nothing is. With ``leave_random`` there is no time: a hash of user and item draws what is tested, and an
     interaction's place in a history means nothing.
+
+    With ``new_users`` the split is one of users: all interactions of a tested user are tested, and none is learnt from. A
+    validated user is as new when hyper-parameters are chosen, and is learnt from afterwards.
 
     Parameters
     ----------
@@ -105,24 +117,28 @@ def read_interactions(
         split, and weight where the source names a column for it, by user and time;
         ``items``: item_id, text (null throughout where no file of items is named), n_train: interactions of train and
         validation that may be learnt from, 0 for a cold item. All items of that file are there, in the order of their
-        hash: equal scores are ranked by it. ``left_out``: what was not taken, as audit lines.
+        hash: equal scores are ranked by it. ``left_out``: what was not taken, as audit lines. ``attributes``, where the
+        source names some: those of all users and items, as `emb_pipeline.tasks.recommendation.attributes.ATTRIBUTES`.
 
     Raises
     ------
     DataError
-        An id or an item's text is empty, a time or rating cannot be read, an item is not in the file of items, an item's
-        id repeats, a split is empty, too few users are left, or a file is missing, damaged or not what the source says.
+        An id or an item's text is empty, a time, rating or attribute cannot be read, an item or user is not in the file of
+        items or users, an id repeats there, a split is empty, too few users are left, or a file is missing, damaged or not
+        what the source says.
 
     References
     ----------
     .. [1] Seidman (1983), Network structure and minimum degree.
     """
     with BadRows.of(source) as bad:
-        found, texts, left_out = READERS[source.reader].read_examples(source, raw, project, bad)
+        found, sides, left_out = READERS[source.reader].read_examples(source, raw, project, bad)
     log = _draw_users(_drop_repetitions(found, left_out), sample)
-    split = _cut_in_time(log, source) if source.split == "time" else _leave_last_out(log)
+    split = _SPLIT[source.split](log, source)
     _require_splits(split, name, source)
     users, items = _find_core(log, split < SPLITS.index("test"), source.core)
+    if source.split == "new_users":
+        users |= np.bincount(log.users[split == SPLITS.index("test")], minlength=len(users)) >= source.core
     stays = users[log.users]
     left_out.add(
         "users_below_core",
@@ -142,11 +158,16 @@ def read_interactions(
     _require_splits(split, name, source)
     _require_users(log, split, items, name, source)
     learnt = log.items[(split < SPLITS.index("test")) & items[log.items]]
-    return {
+    tables = {
         "interactions": _build_interactions_table(log, split),
-        "items": _build_items_table(log, texts, np.bincount(learnt, minlength=len(log.item_ids))),
+        "items": _build_items_table(log, sides.texts, np.bincount(learnt, minlength=len(log.item_ids))),
         "left_out": pa.concat_tables([left_out.table(), audit_left_out(bad, len(found))]),
     }
+    if source.has_attributes:
+        tables["attributes"] = build_attributes_table(
+            sides.users, sides.items, (log.user_ids[user] for user in np.unique(log.users))
+        )
+    return tables
 
 
 def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
@@ -161,7 +182,7 @@ def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionL
     return ordered.take(np.sort(first))
 
 
-def _leave_last_out(log: InteractionLog) -> np.ndarray:
+def _leave_last_out(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
     """Find the number of the split of each interaction: the last of a user is tested, the last but one validates."""
     sizes = np.bincount(log.users, minlength=len(log.user_ids))
     ends = np.cumsum(sizes)[log.users]
@@ -190,6 +211,22 @@ def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
     return split
 
 
+def _draw_new_users(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
+    """Draw by hash the users of each part, each with all interactions."""
+    draws = np.array([hash_text(f"new user {user}") / 2**64 for user in log.user_ids])
+    of_users = (draws < source.test_share + source.validation_share).astype(np.int64) + (draws < source.test_share)
+    split: np.ndarray = of_users[log.users]
+    return split
+
+
+_SPLIT = {
+    "leave_last": _leave_last_out,
+    "leave_random": _leave_last_out,
+    "time": _cut_in_time,
+    "new_users": _draw_new_users,
+}
+
+
 def _find_core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the users and items have ``core`` visible interactions with one another: two masks."""
     kept = visible
@@ -215,11 +252,14 @@ def _require_splits(split: np.ndarray, name: str, source: InteractionsSource) ->
 
 def _require_users(log: InteractionLog, split: np.ndarray, warm: np.ndarray, name: str, source: InteractionsSource) -> None:
     for part, what in ((SPLITS.index("validation"), "tuned on"), (SPLITS.index("test"), "tested")):
-        with_history = np.intersect1d(log.users[split == part], log.users[(split < part) & warm[log.items]])
+        wanting = log.users[split == part]
+        is_new = source.split == "new_users"
+        users = "users" if is_new else "users with a history"
+        with_history = np.intersect1d(wanting, wanting if is_new else log.users[(split < part) & warm[log.items]])
         if len(with_history) < FEWEST_USERS:
             raise DataError(
                 name,
-                f"{len(with_history)} users with a history are {what} ('split: {source.split}', 'core: {source.core}')",
+                f"{len(with_history)} {users} are {what} ('split: {source.split}', 'core: {source.core}')",
                 f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or change the split or its shares",
             )
 

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.recommendation.attributes import Attributes
 from emb_pipeline.text.texts import Texts, take_texts
 
 
@@ -36,6 +37,8 @@ class RecommendationTask:
         Items that nothing is learnt from but their text.
     weights : ndarray of shape (n_interactions,), optional
         How much each interaction counts: plays, minutes.
+    user_attributes, item_attributes : Attributes, optional
+        What is known of each user and item besides.
     """
 
     name: str
@@ -47,6 +50,8 @@ class RecommendationTask:
     split: np.ndarray
     is_cold: np.ndarray
     weights: np.ndarray | None = None
+    user_attributes: Attributes | None = None
+    item_attributes: Attributes | None = None
 
     @property
     def all_texts(self) -> Texts:
@@ -81,6 +86,7 @@ class RecommendationTask:
             np.array(interactions["split"].to_pylist(), dtype=str)[order],
             items["n_train"].to_numpy() == 0,
             interactions["weight"].to_numpy()[order] if "weight" in interactions.column_names else None,
+            *(_find_attributes(tables, side, ids) for side, ids in (("user", user_ids), ("item", item_ids))),
         )
 
     @cached_property
@@ -96,7 +102,12 @@ class RecommendationTask:
     def _build_phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
         learnt = known & ~self.is_cold[self.items]
         matrices = self._select_interactions(known).matrix, self._select_interactions(wanted).matrix
-        return Phase(self._select_interactions(learnt), *matrices, self._ties)
+        return Phase(self._select_interactions(learnt), *matrices, self._ties, self._has_new_users)
+
+    @cached_property
+    def _has_new_users(self) -> bool:
+        is_test = self.split == "test"
+        return not len(np.intersect1d(self.users[is_test], self.users[~is_test]))
 
     @cached_property
     def _ties(self) -> TieOrder:
@@ -105,6 +116,10 @@ class RecommendationTask:
     def _select_interactions(self, rows: np.ndarray) -> Interactions:
         weights = None if self.weights is None else self.weights[rows]
         return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids), weights)
+
+
+def _find_attributes(tables: Mapping[str, pa.Table], side: str, ids: np.ndarray) -> Attributes | None:
+    return Attributes.from_table(tables["attributes"], side, ids.tolist()) if "attributes" in tables else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +136,18 @@ class Phase:
         Not 0 for what the user takes afterwards.
     ties : TieOrder
         The order of items that a user has equal scores of, by a hash of both ids.
+    has_new_users : bool
+        Whether those who take something afterwards are users without a history.
     """
 
     learnt: Interactions
     known: sp.csr_array
     wanted: sp.csr_array
     ties: TieOrder
+    has_new_users: bool = False
 
     @cached_property
     def users(self) -> np.ndarray:
-        """Users with a history that take something afterwards."""
-        return np.flatnonzero((np.diff(self.wanted.indptr) > 0) & (np.diff(self.learnt.starts) > 0))
+        """Users with a history that take something afterwards; new users, where these are asked for."""
+        has_history = np.diff(self.learnt.starts) > 0
+        return np.flatnonzero((np.diff(self.wanted.indptr) > 0) & (has_history != self.has_new_users))
