@@ -29,7 +29,7 @@ GRID = {
         {"base": "domain.bert_16", "tasks": ["search"], "name": "paired", "evaluate_on": ["topic"]},
     ],
     "resampled": [],
-    "tasks": ["topic", "search", "terms"],
+    "tasks": ["topic", "search", "terms", "words"],
 }
 TERMS = {
     "kind": "sequence_labeling",
@@ -43,6 +43,15 @@ TERMS = {
         "widen_decades": 1,
         "tolerance": 1e-3,
     },
+}
+WORDS = {
+    "kind": "token_classification",
+    "source": {
+        "reader": "conllu",
+        "path": "data/01_raw/tiny",
+        "splits": {"train": "train.conllu", "test": "test.conllu"},
+    },
+    "evaluation": {name: value for name, value in TERMS["evaluation"].items() if not name.startswith("label_")},
 }
 TUNED = {
     "domain.word2vec_8_tuned_topic": "domain.word2vec_8",
@@ -67,7 +76,7 @@ def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_facto
     GRID["pretrained"]["small_16"]["options"]["path"] = str(root / "model")
     (conf / "globals.yml").write_text(yaml.safe_dump({**plan, "grid": {**plan["grid"], **GRID}}))
     tuning = {"fine_tuned_encoder": {"epochs": 2, "learning_rate": 1e-3}, "fine_tuned_vectors": {"learning_rates": [1e-2]}}
-    options["task_definitions"]["terms"] = TERMS
+    options["task_definitions"] |= {"terms": TERMS, "words": WORDS}
     options["task_definitions"]["search"]["source"]["split"] = "part"
     (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "methods": {"bert": BERT, **tuning}}))
     raw = root / "data/01_raw/tiny"
@@ -75,7 +84,8 @@ def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_facto
     rows = [f"{row},{'test' if number % 2 else 'train'}" for number, row in enumerate(queries[1:])]
     (raw / "queries.csv").write_text("\n".join([f"{queries[0]},part", *rows]) + "\n")
     rng = np.random.default_rng(4)
-    with (raw / "terms.jsonl").open("w") as file:
+    parts = {part: (raw / f"{part}.conllu").open("w") for part in ("train", "test")}
+    with (raw / "terms.jsonl").open("w") as file, parts["train"], parts["test"]:
         for number in range(80):
             topic = str(rng.choice(list(TOPICS)))
             tokens = [*rng.choice(FILLER, 3).tolist(), str(rng.choice(TOPICS[topic])), *rng.choice(FILLER, 2).tolist(), "."]
@@ -85,6 +95,9 @@ def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_facto
                 "split": "test" if number % 4 == 0 else "train",
             }
             file.write(json.dumps(row) + "\n")
+            tags = ["PUNCT" if word == "." else "TOPIC" if word in TOPICS[topic] else "OTHER" for word in tokens]
+            columns = (f"{at}\t{word}\t_\t{tag}" for at, (word, tag) in enumerate(zip(tokens, tags, strict=True), 1))
+            parts[str(row["split"])].write("".join(f"{each}\t_\t_\t0\troot\t_\t_\n" for each in columns) + "\n")
     return root
 
 
@@ -104,10 +117,11 @@ def shards(root: Path) -> dict[Path, float]:
 @pytest.mark.slow
 def test_every_encoder_is_evaluated_on_every_task(run: Path) -> None:
     board = newest(run, "leaderboard").query("primary")
-    assert set(board["task"]) == {"topic", "search", "terms"}
+    assert set(board["task"]) == {"topic", "search", "terms", "words"}
+    assert set(board.query("task == 'words'")["metric"]) == {"accuracy"}
     for _, rows in board.groupby("task"):
         assert set(rows["embedding"]) >= TRAINED | ELSEWHERE
-    encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE) & (board["task"] != "terms")]
+    encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE) & ~board["task"].isin(["terms", "words"])]
     assert (encoders["encode_seconds"] > 0).all() and (encoders["bytes_per_item"] == 4 * encoders["dim"]).all()
     assert (board.loc[board["embedding"].isin(TRAINED), "train_seconds"] > 0).all()
 
@@ -151,7 +165,7 @@ def test_tuned_embeddings_stand_beside_their_bases_on_their_own_task_and_on_othe
     assert ("terms", "domain.bert_16_paired_search") not in value.index  # evaluate_on
     assert (board.loc[board["tuned"], "train_seconds"] > 0).all()
     effects = newest(run, "effects").query("factor == 'fine_tuning'")
-    assert {"topic", "search", "terms"} == set(effects["task"])
+    assert {"topic", "search", "terms", "words"} == set(effects["task"])
     assert "Fine-tuned on a task" in (run / "data/08_reporting/tiny/latest/report.html").read_text()
 
 

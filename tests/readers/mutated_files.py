@@ -121,6 +121,10 @@ def cases() -> list[Case]:
     ]
     jsonl = "".join(json.dumps(row) + "\n" for row in of_json).encode()
     iob = "\n\n".join(f"Le\tO\ncafé{row}\tB-D\nnoir\tI-D" for row in range(5)).encode()
+    word = "{}\t{}\t_\t{}\t_\t_\t0\troot\t_\t_\n"
+    conllu = "\n".join(
+        "# newdoc\n" + word.format(1, f"café{row}", "NOUN") + word.format(2, "est", "AUX") for row in range(5)
+    ).encode()
     folders = {f"set/{label}/{row}": f"text {label} {row}".encode() for label in "ab" for row in range(4)}
     wiki = "".join(f'<doc id="{row}" title="x">\nOne café.\nTwo.\n</doc>\n' for row in range(4)).encode()
     revision = "<revision><id>9</id><text>A '''cat''' [[x]].</text></revision>"
@@ -153,6 +157,7 @@ def cases() -> list[Case]:
         Case(None, "a.parquet", parquet_of(_examples()), {"reader": "parquet", "id": "id"}),
         Case(None, "a.txt", csv, {"reader": "text", "document": "block"}),
         Case(None, "a.iob", iob, {"reader": "iob"}),
+        Case(None, "a.conllu", conllu, {"reader": "conllu"}),
         Case(None, "wiki_00", wiki, {"reader": "wikiextractor"}),
         Case(None, "a.xml", dump, {"reader": "mediawiki_dump"}),
         Case(None, "a.xml.bz2", bz2.compress(dump), {"reader": "mediawiki_dump"}),
@@ -171,6 +176,10 @@ def cases() -> list[Case]:
         Case("classification", "a.txt", "\n".join(lines).encode(), {"reader": "labeled_lines"}),
         Case("sequence_labeling", "a.iob", iob, {"reader": "iob", "splits": splits}),
         Case("sequence_labeling", "a.parquet", parquet_of(_examples()), {"reader": "parquet", "split": "part"}),
+        Case("token_classification", "a.conllu", conllu, {"reader": "conllu", "splits": {"train": "*", "test": "*"}}),
+        Case("token_classification", "a.iob", iob, {"reader": "iob", "splits": splits}),
+        Case("token_classification", "a.parquet", parquet_of(_examples()), {"reader": "parquet", "split": "part"}),
+        Case("token_classification", "a.jsonl", jsonl, {"reader": "jsonl", "split": "part"}),
         Case("sequence_labeling", "a.jsonl", jsonl, {"reader": "jsonl", "split": "part"}),
         Case("retrieval", "a.csv", pairs, {"reader": "pairs"}),
         Case("retrieval", "a.json", squad, {"reader": "squad"}),

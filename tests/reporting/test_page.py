@@ -19,6 +19,7 @@ from emb_pipeline.tasks.retrieval.audit import audit_retrieval
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.similarity.audit import audit_similarity
+from emb_pipeline.tasks.token_classification.audit import audit_token_classification
 from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, report_page, word_map
 from tests.reporting.test_figures import contrast
 
@@ -62,6 +63,14 @@ def tagging_audit() -> pa.Table:
     return audit_sequence_labeling(pa.table(table))
 
 
+def words_audit() -> pa.Table:
+    """The same with tags of words; one of the test part's is not trained."""
+    tokens = [["Aspirin", "helps"], ["Pain", "hurts"], ["Aspirin", "helps"]]
+    tags = [["PROPN", "VERB"], ["NOUN", "VERB"], ["X", "VERB"]]
+    table = {"example_id": ["1", "2", "3"], "tokens": tokens, "tags": tags, "split": ["train", "train", "test"]}
+    return audit_token_classification(pa.table(table))
+
+
 def extractive_audit() -> pa.Table:
     """A question that stands there twice."""
     table = {"example_id": ["1", "2"], "text": ["Who?", "who"], "context": ["Ann ran.", "Bo ran."]}
@@ -74,6 +83,7 @@ AUDITS = {
     "retrieval": retrieval_audit,
     "similarity": similarity_audit,
     "sequence_labeling": tagging_audit,
+    "token_classification": words_audit,
     "extractive_qa": extractive_audit,
 }
 FAULTS: dict[str, set[str]] = {
@@ -81,6 +91,7 @@ FAULTS: dict[str, set[str]] = {
     "retrieval": set(),
     "similarity": {"score_conflicts"},
     "sequence_labeling": {"leakage", "tag_conflicts"},
+    "token_classification": {"leakage", "tag_conflicts"},
     "extractive_qa": set(),
 }
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -290,7 +301,7 @@ def test_a_class_called_ceiling_is_no_ceiling(tables: Tables) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["classification", "retrieval", "similarity", "sequence_labeling", "extractive_qa"])
+@pytest.mark.parametrize("kind", AUDITS)
 def test_every_line_of_an_audit_reads_on_the_page_as_its_severity_says(kind: str, tables: Tables) -> None:
     """Sizes are facts; what is marked as serious are faults that the data really have."""
     lines = AUDITS[kind]().to_pandas()

@@ -120,6 +120,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "classification": "accuracy",
         "retrieval": "ndcg@10",
         "sequence_labeling": "f1",
+        "token_classification": "accuracy",
         "similarity": "spearman",
         "extractive_qa": "answer_f1",
         "recommendation": "ndcg@10",

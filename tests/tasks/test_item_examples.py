@@ -120,6 +120,13 @@ QUESTIONS = pa.table(
     [
         ("classification", TABLES, "t01", "a note on case 1", "lung"),
         ("sequence_labeling", {"sentences": SENTENCES}, "s1", "Marie Curie in Paris", "PER: Marie Curie; LOC: Paris"),
+        (
+            "token_classification",
+            {"sentences": SENTENCES},
+            "s1",
+            "Marie Curie in Paris",
+            "Marie/B-PER Curie/I-PER in/O Paris/B-LOC",
+        ),
         ("retrieval", QUERIES, "q1", "what is a heart", "a pump (and 1 more)"),
         ("similarity", {"pairs": PAIRS}, "x", "a cat ↔ a dog", "2.5"),
         ("recommendation", ITEMS, "ann", "user ann", "a film"),

@@ -27,6 +27,7 @@ from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.similarity.task import SimilarityTask
+from emb_pipeline.tasks.token_classification.task import TokenClassificationTask
 from emb_pipeline.text.seen import SEEN, find_seen_classification
 from emb_pipeline.text.texts import Texts
 
@@ -197,6 +198,26 @@ def sequence_labeling() -> Case:
     }
 
 
+def token_classification() -> Case:
+    rng = np.random.default_rng(6)
+    words = [list(rng.choice(["we", "ran", "far", "off"], size=8)) for _ in range(60)]
+    words[30][2] = "unseen"
+    tags = [list(rng.choice(["ADV", "PRON", "VERB"], size=8)) for _ in range(60)]
+    split = np.where(np.arange(60) < 5, "train", "test")
+    task = TokenClassificationTask("t", names("s", 60), words, tags, split)
+    found_tags = [[tag if rng.random() < 0.5 else str(rng.choice(task.labels)) for tag in row] for row in tags[5:]]
+    values = [[task.labels.index(tag) for tag in row] for row in found_tags]
+    found = KINDS["token_classification"].score_predictions(task, predictions(task.example_ids[5:], values))
+    gold, theirs = np.concatenate(tags[5:]), np.concatenate(found_tags)
+    known = np.isin(np.concatenate(words[5:]), np.concatenate(words[:5]))
+    return found, {
+        "accuracy": sklearn_metrics.accuracy_score(gold, theirs),
+        "macro_f1": sklearn_metrics.f1_score(gold, theirs, average="macro"),
+        "accuracy_seen": sklearn_metrics.accuracy_score(gold[known], theirs[known]),
+        "accuracy_unseen": sklearn_metrics.accuracy_score(gold[~known], theirs[~known]),
+    }
+
+
 def similarity() -> Case:
     rng = np.random.default_rng(5)
     texts, first, second = names("text ", 80).tolist(), np.arange(40), np.arange(40, 80)
@@ -225,6 +246,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
     "retrieval": [lambda: retrieval("all"), lambda: retrieval("judged")],
     "recommendation": [recommendation],
     "sequence_labeling": [sequence_labeling],
+    "token_classification": [token_classification],
     "similarity": [similarity],
     "extractive_qa": [extractive_qa],
 }

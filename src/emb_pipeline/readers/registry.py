@@ -20,6 +20,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
 from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.readers.formats.class_folders import ClassFoldersSource
+from emb_pipeline.readers.formats.conllu import ConlluSource
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.documents.source import DocumentsSource
 from emb_pipeline.readers.formats.fasttext import FastTextSource
@@ -205,6 +206,7 @@ READERS: Mapping[str, Reader] = by_name(
     Reader("text", TextSource, documents="readers.formats.text:read_documents"),
     Reader("documents", DocumentsSource, documents="readers.formats.documents.source:read_documents"),
     Reader("iob", IobSource, documents="readers.formats.iob:read_documents"),
+    Reader("conllu", ConlluSource, documents="readers.formats.conllu:read_documents"),
     Reader("medquad", MedquadSource, documents="readers.formats.medquad:read_documents"),
     Reader("reuters", ReutersSource, documents="readers.formats.reuters:read_documents"),
     Reader("docstrings", DocstringsSource, documents="readers.docstrings.packages:read_documents", most_checked=0),

@@ -14,7 +14,7 @@ from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions, compute_class_results, count_confusions
-from emb_pipeline.tasks.sequence_labeling.evaluate import score_entities
+from emb_pipeline.tasks.sequence_labeling.entities import score_entities
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import convert_to_iob2
 

@@ -16,12 +16,8 @@ from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.sequence_labeling.evaluate import (
-    Entities,
-    _find_held_out,
-    evaluate_sequence_labeling,
-    score_entities,
-)
+from emb_pipeline.tasks.sequence_labeling.entities import Entities, score_entities
+from emb_pipeline.tasks.sequence_labeling.evaluate import _find_held_out, evaluate_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import convert_to_iob2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringMentionsSource
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.formats.iob import IobSource, read_iob_sentences
-from emb_pipeline.readers.registry import build_source_type
+from emb_pipeline.readers.registry import Reader, build_source_type
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables.rows import read_values, require_named_split
 from emb_pipeline.readers.tables.values import require_group
@@ -56,9 +56,9 @@ GROUP = pa.field("group", pa.string())
 """A further column of sentences, where the source names groups."""
 DOCUMENT = pa.field("document", pa.string())
 """A further column of sentences, where files mark documents that the source does not take for groups."""
-_Sentence = tuple[str, int, list[str], list[str], str | None, str | None]
+Sentence: TypeAlias = tuple[str, int, list[str], list[str], str | None, str | None]
 """File, row, tokens, tags, split, and group or document."""
-_Tagged = tuple[int, list[str], list[str], str | None, str | None]
+Tagged: TypeAlias = tuple[int, list[str], list[str], str | None, str | None]
 """Row, tokens, tags, split, and group or document."""
 
 
@@ -66,12 +66,14 @@ class SequenceLabelingReader(ExamplesReader):
     """Sentences with a tag for each token: table ``sentences``."""
 
     source_type = SequenceLabelingSource
+    readers: ClassVar[Mapping[str, Reader]] = READERS
 
     def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(source)
         require_own_words(source, name)
-        sentences = draw_rows(read_sequence_labeling(source, raw, project, bad), sample, ("text",), ("split",))
+        sentences = read_sequence_labeling(source, raw, project, bad, readers=self.readers)
+        sentences = draw_rows(sentences, sample, ("text",), ("split",))
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
         require_units([words for words, tested in tokens if tested], name, "test sentences")
@@ -82,7 +84,7 @@ class SequenceLabelingReader(ExamplesReader):
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check tokens, tags and splits."""
-        check_first_rows(source, raw, project)
+        check_first_rows(source, raw, project, readers=self.readers)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Count duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
@@ -93,7 +95,14 @@ class SequenceLabelingReader(ExamplesReader):
         return list_texts_outside_training(tables["sentences"])
 
 
-def read_sequence_labeling(source: SequenceLabelingSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+def read_sequence_labeling(
+    source: SequenceLabelingSource,
+    raw: Path,
+    project: Path,
+    bad: BadRows | None = None,
+    *,
+    readers: Mapping[str, Reader] = READERS,
+) -> pa.Table:
     """Read sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
 
     Parameters
@@ -106,6 +115,8 @@ def read_sequence_labeling(source: SequenceLabelingSource, raw: Path, project: P
         Folder that paths are relative to.
     bad : BadRows, optional
         Counts the sentences that are left out; by default as the source says.
+    readers : mapping of str to Reader
+        The registry of the kind of task.
 
     Returns
     -------
@@ -121,11 +132,13 @@ def read_sequence_labeling(source: SequenceLabelingSource, raw: Path, project: P
         not what the source says.
     """
     with bad or BadRows.of(source) as bad:
-        found: pa.Table = READERS[source.reader].read_examples(source, raw, project, bad)
+        found: pa.Table = readers[source.reader].read_examples(source, raw, project, bad)
     return found
 
 
-def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -> None:
+def check_first_rows(
+    source: SequenceLabelingSource, raw: Path, project: Path, *, readers: Mapping[str, Reader] = READERS
+) -> None:
     """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
@@ -134,28 +147,30 @@ def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -
         As for `read_sequence_labeling`, except for what only the whole can tell.
     """
     with BadRows.of(source) as bad:
-        READERS[source.reader].check_first_rows(source, raw, project, bad)
+        readers[source.reader].check_first_rows(source, raw, project, bad)
 
 
 def read_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of IOB files."""
-    return _build_sentences_table(_read_sentences(source, raw, project, bad, _read_iob_sentences), source, bad)
+    sentences = _require_span_tags(read_iob_rows(source, raw, project, bad), bad, row_of_token=1)
+    return build_sentences_table(sentences, source, bad, _require_entity)
 
 
 def check_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first sentences."""
-    for _ in _read_sentences(source, raw, project, bad, _read_iob_sentences):
+    for _ in _require_span_tags(read_iob_rows(source, raw, project, bad), bad, row_of_token=1):
         pass
 
 
 def read_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of rows with lists of tokens and tags."""
-    return _build_sentences_table(_read_sentences(source, raw, project, bad, _read_row_sentences), source, bad)
+    sentences = _require_span_tags(read_list_rows(source, raw, project, bad), bad, row_of_token=0)
+    return build_sentences_table(sentences, source, bad, _require_entity)
 
 
 def check_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _read_sentences(source, raw, project, bad, _read_row_sentences):
+    for _ in _require_span_tags(read_list_rows(source, raw, project, bad), bad, row_of_token=0):
         pass
 
 
@@ -166,7 +181,22 @@ def read_docstrings(source: DocstringMentionsSource, raw: Path, project: Path, b
     return found.cast(SENTENCES_SCHEMA)
 
 
-def _build_sentences_table(sentences: Iterable[_Sentence], source: Any, bad: BadRows) -> pa.Table:
+def build_sentences_table(
+    sentences: Iterable[Sentence], source: Any, bad: BadRows, require_learnable: Callable[[set[str], str], None]
+) -> pa.Table:
+    """Build the table of sentences, each part of which has some.
+
+    Parameters
+    ----------
+    sentences : iterable of Sentence
+        As they are read.
+    source : Source
+        Where they are from.
+    bad : BadRows
+        What it has collected is raised first.
+    require_learnable : callable
+        Refuses the tags of the training part, with the place of the source, where nothing can be learned from them.
+    """
     rows = [
         (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
         for name, row, tokens, tags, split, group in sentences
@@ -176,8 +206,7 @@ def _build_sentences_table(sentences: Iterable[_Sentence], source: Any, bad: Bad
     for split in ("train", "test", *(source.splits or ())):
         if not any(row[4] == split for row in rows):
             raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
-    if all(tag == OUTSIDE for row in rows if row[4] == "train" for tag in row[3]):
-        raise DataError(place, "no token of the training part is in an entity", "check which column holds the tags")
+    require_learnable({tag for row in rows if row[4] == "train" for tag in row[3]}, place)
     schema = SENTENCES_SCHEMA
     if any(row[5] is not None for row in rows):
         schema = schema.append(DOCUMENT if source.group is None else GROUP)
@@ -187,9 +216,26 @@ def _build_sentences_table(sentences: Iterable[_Sentence], source: Any, bad: Bad
     )
 
 
-def _read_sentences(
-    source: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
-) -> Iterator[_Sentence]:
+def read_iob_rows(source: IobSource, raw: Path, project: Path, bad: BadRows) -> Iterator[Sentence]:
+    """Stream the sentences of files with a token and its tag per line, whatever the tags are."""
+    return read_sentences(source, raw, project, bad, _read_iob_sentences)
+
+
+def read_list_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> Iterator[Sentence]:
+    """Stream the sentences of rows with lists of tokens and tags, whatever the tags are."""
+    return read_sentences(source, raw, project, bad, _read_row_sentences)
+
+
+def read_sentences(
+    source: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[Tagged]]
+) -> Iterator[Sentence]:
+    """Stream the sentences of all files, each with its split: named, of a column, or drawn.
+
+    Raises
+    ------
+    DataError
+        No split is named, or two ways to split.
+    """
     has_split = source.splits is not None or getattr(source, "split", None) is not None
     if has_split and source.test_share is not None:
         raise DataError(source.origin, "a split is named, and a test_share", "leave one of them out")
@@ -213,20 +259,19 @@ def _draw_split(key: str, test_share: float) -> str:
     return "test" if hash_text(f"test share {key}") / 2**64 < test_share else "train"
 
 
-def _read_iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:
+def _read_iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[Tagged]:
     for start, tokens, tags, document in read_iob_sentences(file, source, bad):
-        try:
-            for row, tag in enumerate(tags, start):
-                _require_tag(tag, f"{file.name}, row {row}")
-        except DataError as error:
-            bad.take(error)
-            continue
-        named = source.group != "file" and (document or source.group)
-        group = f"{file.name}:document {document}" if named else file.name if source.group else None
-        yield start, tokens, tags, None, group
+        yield start, tokens, tags, None, name_group(file, source.group, document)
 
 
-def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[_Tagged]:
+def name_group(file: NamedFile, by: str | None, document: int) -> str | None:
+    """Name the group of a sentence: its file's document with that number, or its file; None where nothing groups it."""
+    if by != "file" and (document or by):
+        return f"{file.name}:document {document}"
+    return file.name if by else None
+
+
+def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[Tagged]:
     require_named_split(file, source)
     further = [column for column in (source.split, source.group) if column]
     wanted = (source.tokens, source.tags, *further)
@@ -256,11 +301,25 @@ def _check_tagged_tokens(tokens: object, tags: object, source: TaggedSource, pla
     tokens, tags = cast(list[str], tokens), cast(list[str], tags)
     if len(tokens) != len(tags):
         raise DataError(place, f"there are {len(tokens)} tokens and {len(tags)} tags", "give each token one tag")
-    for tag in tags:
-        _require_tag(tag, place)
     return tokens, tags
 
 
-def _require_tag(tag: str, place: str) -> None:
-    if not is_tag(tag):
-        raise DataError(place, f"tag '{tag}' is not O, B-… or I-…", "write IOB (or BIOES) tags, or choose another column")
+def _require_span_tags(sentences: Iterable[Sentence], bad: BadRows, *, row_of_token: int) -> Iterator[Sentence]:
+    """Take sentences whose tags mark spans; each token is so many rows after the one before it."""
+    for sentence in sentences:
+        name, start, _, tags, *_ = sentence
+        wrong = next((place for place, tag in enumerate(tags) if not is_tag(tag)), None)
+        if wrong is None:
+            yield sentence
+            continue
+        remedy = (
+            "write IOB (or BIOES) tags, choose another column, or say 'kind: token_classification', where each token has a "
+            "tag of its own"
+        )
+        place = f"{name}, row {start + wrong * row_of_token}"
+        bad.take(DataError(place, f"tag '{tags[wrong]}' is not O, B-… or I-…", remedy))
+
+
+def _require_entity(tags: set[str], place: str) -> None:
+    if tags == {OUTSIDE}:
+        raise DataError(place, "no token of the training part is in an entity", "check which column holds the tags")

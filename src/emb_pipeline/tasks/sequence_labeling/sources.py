@@ -14,7 +14,9 @@ from emb_pipeline.readers.options import Source
 from emb_pipeline.readers.registry import Reader, by_name
 
 
-class _Drawn(Source):
+class DrawnSource(Source):
+    """A source of sentences that may be split by a draw."""
+
     test_share: float | None = Field(
         default=None,
         gt=0,
@@ -23,11 +25,11 @@ class _Drawn(Source):
     )
 
 
-class TaggedIobSource(_Drawn, IobSource):
+class TaggedIobSource(DrawnSource, IobSource):
     """Sequence labeling: a token and its tag per line, a blank line between sentences."""
 
 
-class _Tagged(_Drawn):
+class _Tagged(DrawnSource):
     tokens: str = Field(default="tokens", description="column with the list of tokens")
     tags: str = Field(default="tags", description="column with the list of their tags")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,8 @@ from emb_pipeline.text.texts import Texts
 @dataclass(frozen=True, eq=False)
 class SequenceLabelingTask:
     """Sentences whose entities are marked by a tag for each token.
+
+    A subclass may give tags another meaning: it says which tags there are, and which may follow one another.
 
     Attributes
     ----------
@@ -86,6 +88,36 @@ class SequenceLabelingTask:
         before, after = [*self.labels, OUTSIDE], self.labels
         return np.array([[tag[:2] != "I-" or tag[2:] == other[2:] for tag in after] for other in before])
 
+    @staticmethod
+    def read_tags(tags: Sequence[str]) -> list[str]:
+        """Bring the tags of a sentence to the form that the task has them in: IOB2."""
+        return convert_to_iob2(tags)
+
+    @staticmethod
+    def find_stratum(tags: Sequence[str]) -> frozenset[str]:
+        """Find what draws of sentences are stratified by: the types of a sentence's entities."""
+        return frozenset(tag[2:] for tag in tags if tag != OUTSIDE)
+
+    def repair(self, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Turn any tag codes of sentences that start there into valid ones: shape (n_tokens,), int64."""
+        labels = np.array(self.labels)
+        code_of = {label: code for code, label in enumerate(self.labels)}
+        sentences = np.split(labels[codes], starts[1:-1])
+        return np.array(
+            [code_of[tag] for sentence in sentences for tag in self.read_tags(sentence.tolist())], dtype=np.int64
+        )
+
+    def require_learnable(self, codes: np.ndarray) -> None:
+        """Refuse a training part that teaches nothing.
+
+        Raises
+        ------
+        DataError
+            None of these tags is in an entity.
+        """
+        if not codes.any():
+            raise DataError(self.name, "the training part has no entity", "check which column holds the tags")
+
     @cached_property
     def groups(self) -> np.ndarray:
         """Position of the first sentence with the same tokens, or of the same document, for each sentence."""
@@ -107,5 +139,5 @@ class SequenceLabelingTask:
         groups = None
         if "group" in table.column_names and table["group"].null_count < table.num_rows:
             groups = np.array(table["group"].to_pylist(), dtype=str)
-        iob2 = [convert_to_iob2(row) for row in tags]
-        return cls(name, np.array(ids, dtype=str), sentences, iob2, np.array(split, dtype=str), groups)
+        read = [cls.read_tags(row) for row in tags]
+        return cls(name, np.array(ids, dtype=str), sentences, read, np.array(split, dtype=str), groups)
