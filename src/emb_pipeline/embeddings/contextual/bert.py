@@ -21,6 +21,7 @@ from emb_pipeline.embeddings.contextual import masking
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.contextual.masked_training import OnStep, compute_masked_loss, fit
 from emb_pipeline.embeddings.contextual.masking import Vocabulary
+from emb_pipeline.embeddings.contextual.models.attention import limit_attention, write_attention
 from emb_pipeline.embeddings.contextual.models.loading import require_device, require_encoder_packages
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
@@ -269,18 +270,18 @@ def _make_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertFor
 
     if dim % options.heads:
         raise ValueError(f"bert_{dim}: {options.heads} heads do not divide {dim}; choose another dimension or heads")
-    return BertForMaskedLM(
-        BertConfig(
-            vocab_size=vocabulary_size,
-            hidden_size=dim,
-            num_hidden_layers=options.layers,
-            num_attention_heads=options.heads,
-            intermediate_size=4 * dim,
-            max_position_embeddings=options.max_length,
-            hidden_dropout_prob=options.dropout,
-            attention_probs_dropout_prob=options.dropout,
-        )
+    config = BertConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=dim,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        intermediate_size=4 * dim,
+        max_position_embeddings=options.max_length,
+        hidden_dropout_prob=options.dropout,
+        attention_probs_dropout_prob=options.dropout,
     )
+    write_attention(config, options.attention, options.attention_window)
+    return cast("BertForMaskedLM", limit_attention(BertForMaskedLM(config)))
 
 
 def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[BertForMaskedLM, PreTrainedTokenizerFast]:
@@ -312,6 +313,7 @@ def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[Bert
             "lower max_length",
         )
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = options.dropout
+    write_attention(config, options.attention, options.attention_window)
     tokenizer = _read_tokenizer(folder)
     if len(tokenizer) > config.vocab_size:
         raise DataError(
@@ -332,7 +334,7 @@ def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[Bert
         raise DataError(
             str(folder), f"lacks {len(missing)} weights of its model, first {missing[0]}", "save the whole model again"
         )
-    return model, tokenizer
+    return limit_attention(model), tokenizer
 
 
 def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

@@ -207,6 +207,22 @@ class BertOptions(EncoderOptions):
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")] = 0.0
     mask_share: Annotated[float, Field(gt=0, lt=1, description="share of the sub-tokens to be predicted")] = 0.3
     whole_words: Annotated[bool, Field(description="mask all sub-tokens of a word together")] = False
+    attention: Annotated[
+        Literal["full", "causal", "window"],
+        Field(
+            description="positions that each one attends to, in training and in encoding: all of the sequence; itself and "
+            "those before it; or those near it. The objective stays masked-language modelling, also where attention is "
+            "causal, so that what a position sees is all that differs. A model that continues from another takes this, too"
+        ),
+    ] = "full"
+    attention_window: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=8192,
+            description="of attention: window alone: sub-tokens to each side that a layer sees; L layers see L times that",
+        ),
+    ] = 2
     max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 600_000
     max_seconds: Annotated[
         float | None, Field(gt=0, description="wall-clock seconds to train at most; null: as long as max_tokens takes")

@@ -13,6 +13,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
 from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
+from emb_pipeline.embeddings.contextual.models.attention import require_no_window
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model, silence_library
 from emb_pipeline.embeddings.contextual.models.saved_modules import read_modules
@@ -194,6 +195,7 @@ def _open_model(model: Path, dtype: str = "float32", device: str = "cpu") -> Any
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
+    require_no_window(model)
     silence_library()
     try:
         transformer = Transformer.load(

@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import (
     fingerprint_of,
     require_safe_model,
 )
+from emb_pipeline.embeddings.contextual.models.attention import require_no_window
 from emb_pipeline.embeddings.contextual.models.loading import load_tokenizer, require_device
 from emb_pipeline.embeddings.contextual.models.model_card import describe_model, languages_of
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
@@ -129,6 +130,7 @@ def _add_head(base: EncoderFolder, folder: Path, seed: int) -> EncoderFolder:
 
     if base.format == "model2vec":
         raise DataError(str(base.path), "holds static vectors, which cannot read two texts together", "take a transformer")
+    require_no_window(base.model_path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoModelForSequenceClassification.from_pretrained(base.model_path, num_labels=1, trust_remote_code=False)

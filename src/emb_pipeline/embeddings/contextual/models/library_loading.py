@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from emb_pipeline.embeddings.contextual.models.attention import require_no_window
 from emb_pipeline.errors import DataError
 
 LibraryClass: TypeAlias = Literal["SentenceTransformer", "SparseEncoder", "MultiVectorEncoder"]
@@ -21,11 +22,12 @@ def load_library_model(
     Raises
     ------
     DataError
-        It cannot be read.
+        It cannot be read, or the library would not follow its attention.
     """
     import sentence_transformers
     import torch
 
+    require_no_window(model)
     silence_library()
     try:
         return getattr(sentence_transformers, library_class)(

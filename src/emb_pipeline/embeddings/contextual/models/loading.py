@@ -11,6 +11,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.models.architectures import ARCHITECTURES
+from emb_pipeline.embeddings.contextual.models.attention import limit_attention
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
@@ -194,7 +195,7 @@ def load_model(model: Path, dtype: str = "float32", attention: str | None = None
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
     try:
-        return getattr(transformers, name).from_pretrained(
+        loaded = getattr(transformers, name).from_pretrained(
             str(model),
             local_files_only=True,
             use_safetensors=True,
@@ -205,6 +206,7 @@ def load_model(model: Path, dtype: str = "float32", attention: str | None = None
         )
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error
+    return limit_attention(loaded)
 
 
 def copy_to_host(states: Any) -> np.ndarray:
