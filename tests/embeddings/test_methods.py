@@ -17,6 +17,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.columns.joined import Joined
 from emb_pipeline.embeddings.export import read_encoder, read_index, write_encoder, write_index
 from emb_pipeline.embeddings.method import Method, Support, import_place
 from emb_pipeline.embeddings.options import Options
@@ -25,6 +26,7 @@ from emb_pipeline.embeddings.protocols import (
     ExportableEncoder,
     ExportableIndex,
     ItemAttributeRecommender,
+    LabeledTaskEncoder,
     Recommender,
     Searcher,
     TaskEncoder,
@@ -34,11 +36,13 @@ from emb_pipeline.embeddings.protocols import (
     TokenEncoder,
     UserAttributeRecommender,
     WordEncoder,
+    fit_encode,
 )
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
+from emb_pipeline.text.columns import Columns
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
@@ -47,7 +51,14 @@ from .remote.server import Service, serve
 
 DIM = 8
 SENTENCES = ["the cat sat on the mat", "a dog sat on a mat", "unlikely dog the cat", "on the mat a dog sat unlikely"]
-TEXTS = Texts(SENTENCES * 3)
+ROWS = Columns.of(
+    {"animal": ["cat", "dog", "dog", ""] * 3, "place": ["mat", "mat", "none", "mat"] * 3},
+    {"age": [1.0, 5.0, float("nan"), 2.0] * 3},
+    12,
+)
+TEXTS = Texts(SENTENCES * 3, columns=ROWS)
+LABELS = np.array([0, 1, 1, 0] * 3)
+NEW_ROWS = Columns.of({"animal": ["dog", "emu", ""], "place": ["none", "mat", "sea"]}, {"age": [3.0, 4.0, float("nan")]}, 3)
 NEW = ["a cat on the dog", "unheard words", "the mat unlikely sat"]
 LOG = Interactions(np.repeat(np.arange(12), 3), np.concatenate([np.arange(3) + 3 * (n % 2) for n in range(12)]), 12, 6)
 SMALL: dict[str, Any] = {
@@ -178,7 +189,12 @@ def of_those_that_support(*supports: Support) -> pytest.MarkDecorator:
 
 
 def fitted(encoder: Any) -> Any:
-    return encoder.fit(TEXTS) if isinstance(encoder, TaskEncoder) else encoder
+    return fit_encode(encoder, TEXTS, LABELS)[0]
+
+
+def is_sparse(method: Method, bench: Workbench) -> bool:
+    """Whether its vectors are: its own, or some of those that it joins."""
+    return method.sparse or any(base.sparse for base in bench.bases(method))
 
 
 def as_matrix(vectors: Any) -> np.ndarray:
@@ -188,8 +204,10 @@ def as_matrix(vectors: Any) -> np.ndarray:
 def abilities(encoder: Any) -> set[str]:
     """The uses that an encoder, searcher or recommender has the methods for."""
     recommends = isinstance(encoder, TaskRecommender) or isinstance(getattr(encoder, "recommender", None), TaskRecommender)
+    embeds = isinstance(encoder, TextEncoder | TaskEncoder | LabeledTaskEncoder) and not recommends
     uses: dict[Support, bool] = {
-        "texts": isinstance(encoder, TextEncoder | TaskEncoder) and not recommends,
+        "texts": embeds and can_encode(encoder, Texts(SENTENCES * 3)),
+        "columns": embeds and depends_on_columns(encoder),
         "tokens": isinstance(encoder, WordEncoder | TokenEncoder | TaskWordEncoder),
         "search": isinstance(encoder, Searcher),
         "answers": isinstance(encoder, Answerer),
@@ -201,6 +219,22 @@ def abilities(encoder: Any) -> set[str]:
     return {use for use, can in uses.items() if can}
 
 
+def can_encode(encoder: Any, texts: Texts) -> bool:
+    try:
+        return fit_encode(encoder, texts, LABELS)[1].shape[0] == len(texts)
+    except DataError:
+        return False
+
+
+def depends_on_columns(encoder: Any) -> bool:
+    """Whether other values next to the same texts give other vectors; what joins others does where they do."""
+    if isinstance(encoder, Joined):
+        return True
+    others = Texts(SENTENCES * 3, columns=ROWS.take(np.arange(12)[::-1]))
+    one, other = (as_matrix(fit_encode(encoder, texts, LABELS)[1]) for texts in (TEXTS, others))
+    return one.shape != other.shape or bool((one != other).any())
+
+
 def test_it_supports_what_its_encoder_can_do(method: Method, bench: Workbench) -> None:
     assert abilities(bench.encoder(method)) == set(method.supports)
 
@@ -209,10 +243,20 @@ def test_it_supports_what_its_encoder_can_do(method: Method, bench: Workbench) -
 def test_texts_become_finite_vectors(method: Method, bench: Workbench) -> None:
     encoder = fitted(bench.encoder(method))
     vectors = encoder.encode(NEW)
-    assert sp.issparse(vectors) == method.sparse
+    assert sp.issparse(vectors) == is_sparse(method, bench)
     assert vectors.shape == (len(NEW), encoder.dim) and vectors.dtype == np.float32
     assert np.isfinite(as_matrix(vectors)).all() and as_matrix(vectors).any()
     assert not method.has_dim or encoder.dim == DIM
+
+
+@of_those_that_support("columns")
+def test_rows_become_finite_vectors(method: Method, bench: Workbench) -> None:
+    encoder, of_training = fit_encode(bench.encoder(method), TEXTS, LABELS)
+    vectors = encoder.encode(Texts(NEW, columns=NEW_ROWS))
+    assert sp.issparse(vectors) == is_sparse(method, bench) == sp.issparse(of_training)
+    assert vectors.shape == (len(NEW), encoder.dim)
+    assert of_training.shape == (len(TEXTS), encoder.dim)
+    assert np.isfinite(as_matrix(vectors)).all() and as_matrix(vectors).any(axis=1).all()
 
 
 @of_those_that_support("tokens")

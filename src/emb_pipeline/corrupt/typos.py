@@ -59,4 +59,4 @@ def _misspell(word: str, kind: float, place: float, letter: float) -> str:
 
 def choose_test_texts(texts: Texts, share: float) -> Texts:
     """Choose the texts that an embedding is tested on: the texts themselves, or misspelled ones."""
-    return texts if share == 0 else Texts(misspell_words(text, share) for text in texts)
+    return texts if share == 0 else Texts((misspell_words(text, share) for text in texts), columns=texts.columns)

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from emb_pipeline.embeddings.options import Options
 
-Support = Literal["texts", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"]
+Support = Literal["texts", "columns", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"]
 FOR_PEOPLE: Mapping[str, bool] = MappingProxyType({"for_people": True})
 """Metadata of a field that holds words for people: they make nothing stale but what shows them."""
 Source = Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
@@ -50,7 +50,7 @@ class Bases:
 
     Attributes
     ----------
-    supports : frozenset of {"texts", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"}
+    supports : frozenset of Support
         What each of them must have vectors of, or be able to do: one of these.
     meaning, several : str
         Such an embedding in words, and in the plural.
@@ -83,7 +83,7 @@ class Method:
         Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts or interactions, nowhere,
         a file, another encoder or other word vectors of the grid, or any other embedding of the grid, which is evaluated
         with something added or taken away.
-    supports : frozenset of {"texts", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"}
+    supports : frozenset of Support
         What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
     build : str
         Place of what gives its encoder, searcher or recommender. Its parameters are those of ``options``, ``dim``,
@@ -147,7 +147,7 @@ class Method:
     @property
     def is_dense(self) -> bool:
         """Tell whether it gives dense vectors of its own, whose dimension says something."""
-        return self.has_dim or (not self.sparse and bool(self.supports & {"texts", "tokens"}))
+        return self.has_dim or (not self.sparse and bool(self.supports & {"texts", "columns", "tokens"}))
 
     def load_trainer(self) -> Callable[..., Any]:
         """Import what trains, loads or derives its artifact."""

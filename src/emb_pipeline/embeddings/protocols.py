@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, cast, get_args, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -121,6 +121,28 @@ class TaskEncoder(Protocol):
     def fit(self, texts: Texts) -> TextEncoder:
         """The encoder that these training texts give; nothing else of the task is seen."""
         ...
+
+
+@runtime_checkable
+class LabeledTaskEncoder(Protocol):
+    """An embedding fitted on a task's own training texts and their labels (target encoding, entity embeddings)."""
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """True where it does; one that builds on others does where they do."""
+        ...
+
+    def fit_encode(self, texts: Texts, labels: np.ndarray) -> tuple[TextEncoder, Vectors]:
+        """The encoder that this training part gives, and the vectors of its texts to learn from.
+
+        These may differ from what the encoder gives for the same texts, where that would hold their own labels. ``labels``
+        are codes of classes (int), or values (float).
+        """
+        ...
+
+
+VectorEmbedding: TypeAlias = TextEncoder | TaskEncoder | LabeledTaskEncoder
+"""What gives vectors of texts, or of the columns next to them: as it is, or fitted on a task's training part."""
 
 
 @runtime_checkable
@@ -392,6 +414,32 @@ def fit_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> Text
     if "role" in inspect.signature(encoder.fit).parameters:
         return encoder.fit(texts, role=role)  # type: ignore[call-arg]
     return encoder.fit(texts)
+
+
+def learns_from_labels(encoder: object) -> bool:
+    """Tell whether an embedding is fitted on labels: with fewer of them, it is another one."""
+    return bool(getattr(encoder, "learns_from_labels", False))
+
+
+def is_fitted_on_tasks(encoder: object) -> bool:
+    """Tell whether an embedding is fitted on a task's training part, with its labels or without."""
+    return isinstance(encoder, TaskEncoder | LabeledTaskEncoder)
+
+
+def fit_encode(encoder: VectorEmbedding, texts: Texts, labels: np.ndarray | None) -> tuple[TextEncoder, Vectors]:
+    """Fit an embedding on a training part, where it is one that is fitted, and encode the part's texts to learn from.
+
+    Raises
+    ------
+    ValueError
+        It learns from labels, and none are given.
+    """
+    if isinstance(encoder, LabeledTaskEncoder):
+        if labels is None and encoder.learns_from_labels:
+            raise ValueError("this embedding learns from labels: give those of the training texts")
+        return encoder.fit_encode(texts, cast("np.ndarray", labels))
+    fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
+    return fitted, encode_as(fitted, texts, "text")
 
 
 def innermost(encoder: object) -> object:

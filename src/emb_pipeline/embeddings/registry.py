@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from emb_pipeline.embeddings.columns.options import (
+    ColumnOptions,
+    JoinedOptions,
+    OneHotColumnsOptions,
+    TargetOptions,
+)
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions, LearnedSparseOptions
@@ -52,6 +58,7 @@ from emb_pipeline.embeddings.static.options import (
 )
 
 _TEXTS: frozenset[Support] = frozenset({"texts"})
+_COLUMNS: frozenset[Support] = frozenset({"columns"})
 _TOKENS: frozenset[Support] = frozenset({"tokens"})
 _SEARCH: frozenset[Support] = frozenset({"search"})
 _ANSWERS: frozenset[Support] = frozenset({"answers"})
@@ -237,6 +244,35 @@ _LINES = (
         sparse=True,
     ),
     Method(
+        "one_hot_columns",
+        "one-hot columns",
+        OneHotColumnsOptions,
+        "task",
+        _COLUMNS,
+        "columns.sparse:OneHotColumns",
+        has_dim=False,
+        sparse=True,
+    ),
+    Method("hashed_columns", "hashed columns", ColumnOptions, "task", _COLUMNS, "columns.sparse:HashedColumns", sparse=True),
+    Method(
+        "ordinal_columns",
+        "ordinal columns",
+        ColumnOptions,
+        "task",
+        _COLUMNS,
+        "columns.target:OrdinalColumns",
+        has_dim=False,
+    ),
+    Method(
+        "target_columns",
+        "target encoding",
+        TargetOptions,
+        "task",
+        _COLUMNS,
+        "columns.target:TargetColumns",
+        has_dim=False,
+    ),
+    Method(
         "bm25",
         "BM25",
         Bm25Options,
@@ -349,6 +385,18 @@ _LINES = (
         derivation=_REPAIR,
         **_WORD_VECTORS,
         made="retrofitted",
+    ),
+    Method(
+        "joined",
+        "joined",
+        JoinedOptions,
+        "embedding",
+        _TEXTS | _COLUMNS,
+        "columns.joined:Joined",
+        has_dim=False,
+        derivation=Derivation("joining", "Joined with others: against each of its parts"),
+        bases=Bases(_TEXTS | _COLUMNS, "embedding of texts or columns", "embeddings of texts or columns", fewest=2, most=6),
+        made="joined",
     ),
     Method(
         "hybrid",

@@ -76,7 +76,7 @@ def _drawn(diagnosis: Any) -> list[str]:
 def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
     """Find what the examples of a task need of an embedding, where the kind leaves a choice."""
     kind = KINDS.get(str(definition.get("kind")))
-    if kind is None or "interactions" not in kind.requires:
+    if kind is None:
         return None
     reader = kind.create_reader()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +12,8 @@ from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.splits import list_split_files
 
-LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None]
-"""Place, id, text, label, split and group."""
+LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None, *tuple[Mapping[str, str], ...]]
+"""Place, id, text, label, split and group; and the values of a source's features, by column, where it names some."""
 
 Part: TypeAlias = Callable[[str, Any, str], tuple[str, str]]
 """Makes text and label of the content of a line; takes the content, the source and the place, for messages."""

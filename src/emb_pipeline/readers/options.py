@@ -11,8 +11,9 @@ and ``files``, a glob, narrows it down.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -130,12 +131,42 @@ class LenientSource(Source):
     )
 
 
+class FeatureColumns(Source):
+    """Columns that a task's label is predicted from, next to its text or without one."""
+
+    categorical: tuple[str, ...] = Field(
+        default=(), description="columns whose values are names; a missing value is one of its own"
+    )
+    numeric: tuple[str, ...] = Field(default=(), description="columns whose values are numbers; they may be missing")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> FeatureColumns:
+        if not self.names:
+            raise ValueError("name at least one column, under 'categorical' or 'numeric'")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ValueError(f"'{twice[0]}' is named twice: a column is categorical or numeric")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns, the categorical ones first."""
+        return (*self.categorical, *self.numeric)
+
+
 class TabularSource(LenientSource, PlacedSource):
     """A source of rows with named columns: csv, tsv, jsonl, parquet."""
 
     reader: str
     text: Columns = Field(
-        default="text", description="column with the text, or several: joined by a line break, empty ones left out"
+        default="text",
+        description="column with the text, or several: joined by a line break, empty ones left out; where 'features' are "
+        "named and no text is, a row is its own text: 'column: value' on a line for each feature",
+    )
+    features: FeatureColumns | None = Field(
+        default=None,
+        description="categorical and numeric columns that the label is predicted from, too (classification): "
+        "{categorical: [brand, colour], numeric: [price]}",
     )
     id: str | None = Field(default=None, description="column with a unique id; the row number where none is named")
     label: str | None = Field(default=None, description="column with the label (classification)")
@@ -158,6 +189,11 @@ class TabularSource(LenientSource, PlacedSource):
     min_examples: int | None = Field(
         default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
     )
+    merge_labels: dict[str, str] | None = Field(
+        default=None,
+        min_length=1,
+        description="labels that are another one, written otherwise: {'>50K.': '>50K'} (classification)",
+    )
     label_names: tuple[str, ...] | None = Field(
         default=None,
         min_length=2,
@@ -169,12 +205,26 @@ class TabularSource(LenientSource, PlacedSource):
     )
     sample: HashRange | None = Field(default=None, description="rows to take, by hash; all by default")
 
-    @field_validator("text")
+    @model_validator(mode="before")
     @classmethod
-    def _some_column(cls, text: Columns) -> Columns:
-        if not text:
-            raise ValueError("name at least one column")
-        return text
+    def _features_need_no_text(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("features") is not None and "text" not in values:
+            return {**values, "text": ()}
+        return values
+
+    @model_validator(mode="after")
+    def _some_column(self) -> TabularSource:
+        if not self.text and self.features is None:
+            raise ValueError("text: name at least one column, or some under 'features'")
+        for name in self.features.names if self.features else ():
+            used = next((use for use in ("label", "id", "split", "group") if getattr(self, use) == name), None)
+            if used in ("label", "split"):
+                raise ValueError(f"features: '{name}' is the {used} column: it would give the answer away")
+            if name in self.text_columns:
+                raise ValueError(f"features: '{name}' is the text already: leave it out of one of them")
+        if not self.text and self.tokenizer != "default":
+            raise ValueError("tokenizer: there is no text to cut into words, leave it out")
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_split(self) -> TabularSource:

@@ -222,7 +222,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="test items",
             display=UnitDisplay("classification.display:describe_texts", text="text", answer="class", group="class"),
-            requires=frozenset({"texts"}),
+            requires=frozenset({"texts", "columns"}),
             guess="classification.guess:propose",
             reader="classification.reader:ClassificationReader",
             checks="classification.audit:CHECKS",

@@ -17,6 +17,7 @@ SEEN = "seen_in_training"
 """The table of a task with the test units whose text was trained on, or nearly."""
 SCHEMA = pa.schema([("unit_id", pa.string()), ("training_id", pa.string()), ("how", pa.string()), ("changed", pa.float32())])
 """``how``: `COPY`, `PART` or `NEAR`; ``changed``: share of the shorter text that differs, 0 for the first two."""
+NOTHING_SEEN = SCHEMA.empty_table()
 COPY, PART, NEAR = "copy", "part", "near"
 """The words are the same; one of the texts is in the other; a few words differ."""
 NEAR_GROUP = "near_group"

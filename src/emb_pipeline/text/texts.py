@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
+from emb_pipeline.text.columns import Columns, find_columns
 from emb_pipeline.text.tokenizer import Tokenizer
 from emb_pipeline.text.words import mark_words, tokenize
 
@@ -94,10 +95,15 @@ class Texts(Sequence[str]):
         The texts.
     token_ids : TokenIds, optional
         Their tokens, where they are known already.
+    columns : Columns, optional
+        Categorical and numeric values of the rows that the texts are of, where a task has them.
     """
 
-    def __init__(self, texts: Iterable[str], token_ids: TokenIds | None = None) -> None:
+    def __init__(self, texts: Iterable[str], token_ids: TokenIds | None = None, columns: Columns | None = None) -> None:
         self._texts = list(texts)
+        self.columns = columns
+        if columns is not None and len(columns) != len(self._texts):
+            raise ValueError(f"{len(self._texts)} texts and {len(columns)} rows of columns")
         if token_ids is not None:
             if len(token_ids.starts) != len(self._texts) + 1:
                 raise ValueError(f"{len(self._texts)} texts and tokens of {len(token_ids.starts) - 1}")
@@ -117,11 +123,16 @@ class Texts(Sequence[str]):
 
     def take(self, indices: np.ndarray) -> Texts:
         """Some of the texts; what was counted already is sliced, not counted again."""
-        part = Texts(self._texts[i] for i in indices)
+        rows = None if self.columns is None else self.columns.take(indices)
+        part = Texts((self._texts[i] for i in indices), columns=rows)
         for name in ("token_ids", "terms", "ngrams"):
             if name in self.__dict__:
                 part.__dict__[name] = self.__dict__[name].take(indices)
         return part
+
+    def list_single(self) -> list[str | Texts]:
+        """List the texts one by one: each with its columns, as `Texts` of length 1, where there are some."""
+        return list(self._texts) if self.columns is None else [self.take(np.array([row])) for row in range(len(self))]
 
     @cached_property
     def token_ids(self) -> TokenIds:
@@ -209,14 +220,14 @@ def sample_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
 
 
 def take_texts(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
-    """Take the texts of a table, with their tokens where `tokenize_tables` has put them next to the texts."""
+    """Take the texts of a table, with its columns, and their tokens where `tokenize_tables` has put them there."""
     table = tables[name]
-    texts = table[column].to_pylist()
+    texts, columns = table[column].to_pylist(), find_columns(table)
     if WORDS not in tables or column + TOKEN_IDS not in table.column_names:
-        return Texts(texts)
+        return Texts(texts, columns=columns)
     found = table[column + TOKEN_IDS].combine_chunks()
     starts = np.concatenate([[0], np.cumsum(found.value_lengths().to_numpy(zero_copy_only=False))]).astype(np.int64)
-    return Texts(texts, TokenIds(found.flatten().to_numpy(), starts, tables[WORDS]["token"].to_pylist()))
+    return Texts(texts, TokenIds(found.flatten().to_numpy(), starts, tables[WORDS]["token"].to_pylist()), columns)
 
 
 def join_token_ids(parts: Sequence[TokenIds]) -> TokenIds:

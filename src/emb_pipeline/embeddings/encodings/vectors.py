@@ -19,6 +19,7 @@ from emb_pipeline.embeddings.protocols import (
     similarity_of,
 )
 from emb_pipeline.errors import DataError
+from emb_pipeline.text.texts import Texts
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
@@ -34,11 +35,15 @@ def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Ro
     return vectors, clock.seconds
 
 
-def encode_unstored(encoder: TextEncoder, text: str, role: Role = "text") -> Vectors:
-    """Encode one text, shape (1, dim), again even where it is in a store: a request costs that."""
+def encode_unstored(encoder: TextEncoder, text: str | Texts, role: Role = "text") -> Vectors:
+    """Encode one text (with columns: `Texts` of length 1), shape (1, dim), again even where it is in a store.
+
+    A request costs that.
+    """
+    texts = [text] if isinstance(text, str) else text
     if isinstance(encoder, StoredTextEncoder):
-        return encoder.unstored.encode([text], role=role)
-    return encode_as(encoder, [text], role)
+        return encoder.unstored.encode(texts, role=role)
+    return encode_as(encoder, texts, role)
 
 
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:

@@ -13,11 +13,14 @@ from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.splits import list_split_files, split_name
 from emb_pipeline.readers.tables.rows import require_named_split, rows
 from emb_pipeline.readers.tables.values import identifier, join_columns
+from emb_pipeline.text.columns import write_row
 from emb_pipeline.text.hashing import hash_text
 
 
 def read_documents(source: TabularSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each row that the sample takes."""
+    if source.features is not None:
+        raise DataError(source.origin, "a corpus is text: it has no 'features'", "leave 'features' out")
     columns = source.text_columns
     seen: set[int] = set()
     for file in named_files(source, raw, project):
@@ -48,7 +51,8 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
     for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
-            further = (source.id, source.split or None, source.group)
+            features = () if source.features is None else source.features.names
+            further = (source.id, source.split or None, source.group, *features)
             for number, (*texts, label), given in _sample_rows(file, source, columns, further, bad):
                 place = f"{file.name}, row {number}"
                 example_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
@@ -60,7 +64,14 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
                         bad.take(error)
                         continue
                 group = None if source.group is None else given[source.group]
-                yield place, example_id, join_columns(texts), label, split, group
+                if source.merge_labels is not None:
+                    label = source.merge_labels.get(label.strip(), label)
+                if source.features is None:
+                    yield place, example_id, join_columns(texts), label, split, group
+                    continue
+                values = {name: given[name].strip() for name in features}
+                text = join_columns(texts) if source.text_columns else write_row(values.items())
+                yield place, example_id, text, label, split, group, values
 
 
 def _sample_rows(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from emb_pipeline.errors import DataError
+from emb_pipeline.errors import DataError, find_nearest_name
 
 _MOST_COLUMNS = 50
 _EXACT = 2**53
@@ -104,6 +104,8 @@ def require_columns(place: str, wanted: Sequence[str], existing: Sequence[str]) 
     """
     for column in wanted:
         if column not in existing:
-            raise DataError(place, f"there is no column '{column}'", f"name one of {list(existing)[:_MOST_COLUMNS]}")
+            nearest = "".join(f"; perhaps '{name}'" for name in find_nearest_name(column, existing))
+            remedy = f"name one of {list(existing)[:_MOST_COLUMNS]}{nearest}"
+            raise DataError(place, f"there is no column '{column}'", remedy)
         if existing.count(column) > 1:
             raise DataError(place, f"two columns are called '{column}'", "rename one of them")

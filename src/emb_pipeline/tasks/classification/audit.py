@@ -24,7 +24,9 @@ from emb_pipeline.tasks.audit.checks import (
 )
 from emb_pipeline.tasks.audit.lines import LOOK_AT, AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
+from emb_pipeline.tasks.classification.columns_audit import COLUMN_CHECKS, add_columns
 from emb_pipeline.tasks.classification.give_aways import GiveAways, find_give_aways
+from emb_pipeline.text.columns import ROW_AS_TEXT, find_columns
 from emb_pipeline.text.near_duplicates import find_near_pairs, group_equal_texts
 from emb_pipeline.text.seen import NEAR_GROUP, add_near_groups, compute_largest_cluster, find_seen_classification
 from emb_pipeline.text.texts import TokenIds
@@ -48,6 +50,8 @@ CHECKS = (
     Check("give_away_words", "warning"),
     Check("label_conflicts", "fault"),
     Check("ceiling", "ceiling"),
+    Check("equal_rows", "size"),
+    *COLUMN_CHECKS,
     *VARIANT_CHECKS,
     *GROUP_CHECKS,
     *NEAR_LEAKAGE_CHECKS,
@@ -73,6 +77,8 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
         ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
         ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``near_duplicates_apart`` (where folds are drawn),
         ``leakage``, ``near_leakage``, ``label_in_text``, ``give_away_words``, ``label_conflicts`` and ``ceiling``.
+        Where the examples have columns, those of `emb_pipeline.tasks.classification.columns_audit`; where they have no text
+        besides, of the lines from ``empty_after_tokenising`` on only ``ceiling``, and ``equal_rows``.
 
     Notes
     -----
@@ -86,12 +92,20 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
     n = len(ids)
     lines = AuditLines(CHECKS)
     _add_sizes(lines, labels, splits)
-    of_groups = examples["group"].to_pylist() if "group" in examples.column_names else keys
+    columns = find_columns(examples)
+    is_table = columns is not None and columns.replace_text
+    units = ids if is_table else keys
+    of_groups = examples["group"].to_pylist() if "group" in examples.column_names else units
     if "group" in examples.column_names:
         add_groups(lines, ids, of_groups, splits)
     with_split = "test" in splits
     tested_groups = {group for group, split in zip(of_groups, splits, strict=True) if split == "test" or not with_split}
     add_few_units(lines, len(tested_groups), "distinct texts or groups")
+    if columns is not None:
+        add_columns(lines, columns, labels, ids, np.array([split == "test" for split in splits], dtype=bool))
+    if is_table:
+        _add_equal_rows(lines, ids, texts, labels, splits)
+        return lines.table()
 
     empty = [ids[i] for i in range(n) if not tokens[i]]
     lines.add(
@@ -141,7 +155,23 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
         "distinct texts that bear more than one label",
         (ids[i] for i in range(n) if keys[i] in conflicts),
     )
-    judged = tested or list(range(n))
+    _add_ceiling(lines, keys, labels, splits)
+    return lines.table()
+
+
+def _add_equal_rows(
+    lines: AuditLines, ids: Sequence[str], rows: Sequence[str], labels: Sequence[str], splits: Sequence[str | None]
+) -> None:
+    """Count rows of a table that have the same values, and the accuracy that their labels allow."""
+    equal = find_repeated(rows)
+    note = "rows that have the values of an earlier one: they stay units of their own, for others may share these values"
+    lines.add("equal_rows", len(equal), len(ids), note, (ids[i] for i in equal))
+    _add_ceiling(lines, rows, labels, splits)
+
+
+def _add_ceiling(lines: AuditLines, keys: Sequence[str], labels: Sequence[str], splits: Sequence[str | None]) -> None:
+    tested = [i for i, split in enumerate(splits) if split == "test"]
+    judged = tested or list(range(len(keys)))
     best: dict[str, Counter[str]] = defaultdict(Counter)
     for i in judged:
         best[keys[i]][labels[i]] += 1
@@ -151,7 +181,6 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
         len(judged),
         f"best accuracy possible on the {'test part' if tested else 'whole'}, given its label conflicts",
     )
-    return lines.table()
 
 
 def _add_sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None]) -> None:
@@ -231,7 +260,9 @@ def require_evaluable(examples: pa.Table, place: str) -> None:
         Fewer than two classes (in the training part, where there is one), an empty training or test part, no test text
         that is not also trained on, no text with a word, or too few units to resample (`require_units`).
     """
-    labels, splits, keys = examples["label"].to_pylist(), examples["split"].to_pylist(), build_keys(examples)
+    labels, splits = examples["label"].to_pylist(), examples["split"].to_pylist()
+    is_table = ROW_AS_TEXT in examples.column_names  # whose rows are units of their own, equal or not
+    keys = examples["example_id"].to_pylist() if is_table else build_keys(examples)
     split = any(part is not None for part in splits)
     train = [i for i in range(len(labels)) if splits[i] != "test"]
     if split:
@@ -258,7 +289,8 @@ def require_evaluable(examples: pa.Table, place: str) -> None:
     groups = examples["group"].to_pylist() if "group" in examples.column_names else None
     judged = tested if split else list(range(len(labels)))
     units = keys if groups is None else _join_groups_of(keys, groups)
-    require_units([units[i] for i in judged], place, "test texts" if split else "texts")
+    what = "rows" if is_table else "texts"
+    require_units([units[i] for i in judged], place, f"test {what}" if split else what)
 
 
 def _join_groups_of(keys: Sequence[str], groups: Sequence[str]) -> list[int]:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
@@ -31,7 +31,7 @@ from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
 
 def evaluate_classification(
     task: ClassificationTask,
-    encoder: TextEncoder | TaskEncoder,
+    encoder: VectorEmbedding,
     options: ClassificationOptions,
     *,
     seed: int,
@@ -40,13 +40,13 @@ def evaluate_classification(
     """Score an embedding by a probe on held-out texts.
 
     Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted again for each fold, on its
-    training texts alone.
+    training part alone.
 
     Parameters
     ----------
     task : ClassificationTask
         Labelled texts.
-    encoder : TextEncoder or TaskEncoder
+    encoder : VectorEmbedding
         The embedding.
     options : ClassificationOptions
         Folds and probe, and whether test texts are misspelt.
@@ -72,13 +72,15 @@ def evaluate_classification(
 
 
 def create_classification_service(
-    task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, setting: Setting | None
+    task: ClassificationTask, encoder: VectorEmbedding, options: ClassificationOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its class with a linear head."""
     tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
     learnt = tested if task.split is None else np.flatnonzero(task.split != "test")
-    requests = list(task.texts.take(tested[: options.latency_requests]))
-    fitted = encoder.fit(task.texts.take(learnt)) if isinstance(encoder, TaskEncoder) else encoder
+    requests = task.texts.take(tested[: options.latency_requests]).list_single()
+    fitted: Any = encoder
+    if is_fitted_on_tasks(encoder):
+        fitted, _ = fit_encode(encoder, task.texts.take(learnt), task.codes[learnt])
     shape = (fitted.dim, len(task.classes))
     head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
     return Service(lambda text: head.log_probabilities(encode_unstored(fitted, text)), requests)
@@ -110,7 +112,7 @@ def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Tab
 
 def _evaluate(
     task: ClassificationTask,
-    encoder: TextEncoder | TaskEncoder,
+    encoder: VectorEmbedding,
     options: ClassificationOptions,
     *,
     seed: int,
@@ -132,14 +134,16 @@ def _evaluate(
         fitted = fit_probe(of_part, codes, len(task.classes), kept[part], options, seed=seed)
         return np.asarray(fitted.log_probabilities(of_test).argmax(axis=1) == task.codes[test])
 
-    fewer = FewerLabels(task, vectors, folds, options, score_part, metric="accuracy", n_classes=n_classes, n_draws=n_draws)
+    fewer = FewerLabels(
+        task, vectors, folds, options, score_part, metric="accuracy", n_classes=n_classes, n_draws=n_draws, labels=task.codes
+    )
     again = LearnedAgain("accuracy", groups, folds, 0 if shuffle_labels else options.training_draws)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
         if len(np.unique(codes)) < 2:
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
-        of_train, of_test = vectors.of_fold(train, test)
+        of_train, of_test = vectors.of_fold(train, test, codes)
         started = perf_counter()
         training = ProbeTraining(of_train, ClassResponse(codes, n_classes, options), kept[train], options, seed=seed)
         probe = training.probe()

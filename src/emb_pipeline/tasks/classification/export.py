@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.vectors import encode_texts
+from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -55,7 +55,7 @@ class TextClassifier:
     def fit(
         cls,
         task: ClassificationTask,
-        encoder: TextEncoder | TaskEncoder,
+        encoder: VectorEmbedding,
         options: ClassificationOptions,
         *,
         seed: int,
@@ -69,8 +69,8 @@ class TextClassifier:
         texts = task.texts.take(train)
         groups = find_fold_groups(task, options)[train]
         with threadpool_limits(1):
-            fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
-            vectors, _ = encode_texts(fitted, texts, task.name)
+            fitted, vectors = fit_encode(encoder, texts, task.codes[train])
+            vectors = float_vectors(vectors, len(texts), task.name)
             probe = fit_probe(vectors, task.codes[train], len(task.classes), groups, options, seed=seed)
         head: LinearHead = probe.head(vectors.shape[1])
         shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)

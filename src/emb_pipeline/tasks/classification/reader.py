@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +15,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.classification.sources import LABELED_TEXTS, READERS
+from emb_pipeline.tasks.examples.columns import FeatureValues
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -24,7 +25,8 @@ from emb_pipeline.tasks.examples.reader import (
     list_texts_outside_training,
 )
 from emb_pipeline.tasks.examples.sample import draw_rows
-from emb_pipeline.text.seen import SEEN, add_near_groups, find_seen_classification
+from emb_pipeline.text.columns import ROW_AS_TEXT
+from emb_pipeline.text.seen import NOTHING_SEEN, SEEN, add_near_groups, find_seen_classification
 from emb_pipeline.text.texts import tokenize_tables
 from emb_pipeline.text.tokenizer import Tokenizer
 
@@ -68,6 +70,10 @@ class ClassificationReader(ExamplesReader):
         """List texts outside the training part; all of them where folds are drawn."""
         return list_texts_outside_training(tables["examples"])
 
+    def requires(self, source: Any) -> frozenset[str] | None:
+        """Require vectors of texts; of examples with features, those of their columns will do, too."""
+        return frozenset({"texts"} if getattr(source, "features", None) is None else {"texts", "columns"})
+
 
 def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
     """Find near-duplicates of labeled texts, and the test texts that are seen in training.
@@ -78,7 +84,10 @@ def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "def
         No embedding could be evaluated on them; see `emb_pipeline.tasks.classification.audit.require_evaluable`.
     """
     require_evaluable(examples, name)
-    tables = add_near_groups(tokenize_tables({"examples": examples}, tokenizer))
+    tables = tokenize_tables({"examples": examples}, tokenizer)
+    if ROW_AS_TEXT in examples.column_names:  # rows that differ in a value are no copies of each other
+        return {**tables, SEEN: NOTHING_SEEN}
+    tables = add_near_groups(tables)
     return {**tables, SEEN: find_seen_classification(tables)}
 
 
@@ -98,7 +107,8 @@ def read_classification(source: ClassificationSource, raw: Path, project: Path, 
     -------
     pa.Table
         example_id, text, label, split (train, validation, test; null throughout where there is no official split), and
-        group, where the source names a column for it.
+        group, where the source names a column for it, and one column for each of its features
+        (`emb_pipeline.text.columns`).
 
     Raises
     ------
@@ -142,14 +152,14 @@ def check_first_rows(source: ClassificationSource, raw: Path, project: Path) -> 
 def _check_examples(
     source: ClassificationSource, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
 ) -> _Examples:
-    examples = _Examples(getattr(source, "labels", None))
+    examples = _Examples(getattr(source, "labels", None), FeatureValues(source))
     found = LABELED_TEXTS[source.reader].read_labeled_texts(source, raw, project, bad)
-    for place, example_id, text, label, split, group in islice(found, at_most):
+    for place, example_id, text, label, split, group, *values in islice(found, at_most):
         if bad.leaves_out_empty and not (text.strip() and label.strip()):
             bad.leave_out_empty(place)
             continue
         try:
-            examples.add(place, example_id, text, label, split, group)
+            examples.add(place, example_id, text, label, split, group, values)
         except DataError as error:
             bad.take(error)
     return examples
@@ -158,14 +168,24 @@ def _check_examples(
 class _Examples:
     """Labelled texts, each checked as it comes."""
 
-    def __init__(self, labels: Sequence[str] | None) -> None:
+    def __init__(self, labels: Sequence[str] | None, features: FeatureValues) -> None:
         self._labels = None if labels is None else set(labels)
-        self._rows: list[tuple[str, str, str, str | None, str | None]] = []
+        self._features = features
+        self._rows: list[tuple[str, str, str, str | None, str | None, dict[str, Any]]] = []
         self._places: dict[str, str] = {}
         self._first_of: dict[str, str] = {}
 
-    def add(self, place: str, example_id: str, text: str, label: str, split: str | None, group: str | None) -> None:
-        label = label.strip()
+    def add(
+        self,
+        place: str,
+        example_id: str,
+        text: str,
+        label: str,
+        split: str | None,
+        group: str | None,
+        given: Sequence[Mapping[str, str]],
+    ) -> None:
+        label, values = label.strip(), self._features.check(place, text, given)
         if not text or text.isspace():
             raise DataError(place, "the text is empty", _FILL_IN)
         if not label:
@@ -182,10 +202,10 @@ class _Examples:
             )
         self._places[example_id] = place
         self._first_of.setdefault(label, place)
-        self._rows.append((example_id, text, label, split, group))
+        self._rows.append((example_id, text, label, split, group, values))
 
     def table(self, place: str, bad: BadRows, *, min_examples: int | None, grouped: bool) -> pa.Table:
-        sizes = Counter(label for _, _, label, _, _ in self._rows)
+        sizes = Counter(label for _, _, label, *_ in self._rows)
         if min_examples is not None:
             self._rows = [row for row in self._rows if sizes[row[2]] >= min_examples]
             sizes = Counter({label: size for label, size in sizes.items() if size >= min_examples})
@@ -202,12 +222,13 @@ class _Examples:
                 remedy = "add another, merge the class with one that it belongs to, or drop the row"
                 raise DataError(self._first_of[label], f"class '{label}' has this one example", remedy)
         schema = EXAMPLES_SCHEMA.append(GROUP) if grouped else EXAMPLES_SCHEMA
-        columns = list(zip(*self._rows, strict=True))[: len(schema)]
-        return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=schema)
+        *columns, values = zip(*self._rows, strict=True)
+        made = [pa.array(column, pa.string()) for column in columns[: len(schema)]]
+        return self._features.add_columns(pa.Table.from_arrays(made, schema=schema), values)
 
     @property
     def splits(self) -> set[str | None]:
-        return {split for _, _, _, split, _ in self._rows}
+        return {split for _, _, _, split, *_ in self._rows}
 
 
 def _describe_left_out(bad: BadRows) -> str:

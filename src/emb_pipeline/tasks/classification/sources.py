@@ -52,6 +52,8 @@ class TransferSource(Source):
         of_train, of_test = (getattr(part, "tokenizer", "default") for part in (self.train, self.test))
         if of_train != of_test:
             raise ValueError(f"train has the tokenizer {of_train} and test {of_test}: give both the same one")
+        if any(getattr(part, "features", None) is not None for part in (self.train, self.test)):
+            raise ValueError("a transfer is one of texts: leave 'features' out of both parts")
         return self
 
     @property

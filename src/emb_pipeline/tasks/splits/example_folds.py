@@ -48,14 +48,15 @@ class Examples(Protocol):
 def find_example_groups(task: Examples) -> np.ndarray:
     """Find the position of the first of all examples that are resampled together, for each example.
 
-    Duplicates belong together, and so do the examples of one of the task's own groups. Where a text is in two groups,
-    these are one.
+    Duplicates belong together (but for rows of a table without text), and so do the examples of one of the task's own
+    groups. Where a text is in two groups, these are one.
 
     Returns
     -------
     ndarray of shape (n_examples,), int64
     """
-    duplicates = find_duplicate_groups(task.texts)
+    apart = task.texts.columns is not None and task.texts.columns.replace_text
+    duplicates = np.arange(len(task.texts)) if apart else find_duplicate_groups(task.texts)
     return duplicates if task.groups is None else join_groups(duplicates, task.groups)
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, float_vectors
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.protocols import (
+    TextEncoder,
+    VectorEmbedding,
+    Vectors,
+    encode_as,
+    fit_encode,
+    is_fitted_on_tasks,
+    learns_from_labels,
+)
 from emb_pipeline.tasks.splits.example_folds import Examples
 from emb_pipeline.tasks.splits.label_draws import explain_too_few_labels
 
@@ -15,19 +25,20 @@ from emb_pipeline.tasks.splits.label_draws import explain_too_few_labels
 class FoldVectors:
     """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
 
-    def __init__(self, task: Examples, encoder: TextEncoder | TaskEncoder, *, typos: float) -> None:
+    def __init__(self, task: Examples, encoder: VectorEmbedding, *, typos: float) -> None:
         self._task_name, self._texts, self._tested = task.name, task.texts, choose_test_texts(task.texts, typos)
-        self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
+        self.learns_from_labels = learns_from_labels(encoder)
+        self._task_encoder = encoder if is_fitted_on_tasks(encoder) else None
         self._sizes: list[float] = []
         self._clock = EncodingClock()
         self.dim = 0
-        if not isinstance(encoder, TaskEncoder):
-            self._fitted: TextEncoder = encoder
+        if self._task_encoder is None:
+            self._fitted = cast(TextEncoder, encoder)
             with self._clock:
-                self._all, _ = encode_texts(encoder, task.texts, task.name)
+                self._all, _ = encode_texts(self._fitted, task.texts, task.name)
                 self._all_tested = self._all
                 if self._tested is not self._texts:
-                    self._all_tested, _ = encode_texts(encoder, self._tested, task.name)
+                    self._all_tested, _ = encode_texts(self._fitted, self._tested, task.name)
             self._note(self._all)
 
     @property
@@ -40,28 +51,30 @@ class FoldVectors:
         """Memory of the vectors over their number: the mean over folds."""
         return float(np.mean(self._sizes))
 
-    def of_fold(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """Select vectors of the training and of the test texts."""
+    def of_fold(self, train: np.ndarray, test: np.ndarray, labels: np.ndarray | None = None) -> tuple[Vectors, Vectors]:
+        """Select vectors of the training texts, whose labels these are, and of the test texts."""
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         with self._clock:
-            self._fitted, of_train, of_test = self._fit_again(self._task_encoder, train, test)
+            self._fitted, of_train, of_test = self._fit_again(train, test, labels)
         self._note(of_train)
         return of_train, of_test
 
-    def of_part(self, part: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
+    def of_part(self, part: np.ndarray, test: np.ndarray, labels: np.ndarray | None = None) -> tuple[Vectors, Vectors]:
         """Select them where the training texts are but a part of a fold's: what it costs is not counted."""
         if self._task_encoder is None:
             return self._all[part], self._all_tested[test]
         with explain_too_few_labels(self._task_name, len(part)):
-            _, of_part, of_test = self._fit_again(self._task_encoder, part, test)
+            _, of_part, of_test = self._fit_again(part, test, labels)
         return of_part, of_test
 
-    def _fit_again(self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray) -> tuple[TextEncoder, Vectors, Vectors]:
-        texts = self._texts.take(train)
-        fitted = encoder.fit(texts)
-        of_train = float_vectors(fitted.encode(texts), len(train), "training texts")
-        return fitted, of_train, float_vectors(fitted.encode(self._tested.take(test)), len(test), "test texts")
+    def _fit_again(
+        self, train: np.ndarray, test: np.ndarray, labels: np.ndarray | None
+    ) -> tuple[TextEncoder, Vectors, Vectors]:
+        fitted, vectors = fit_encode(cast(VectorEmbedding, self._task_encoder), self._texts.take(train), labels)
+        of_train = float_vectors(vectors, len(train), "training texts")
+        of_test = encode_as(fitted, self._tested.take(test), "text")
+        return fitted, of_train, float_vectors(of_test, len(test), "test texts")
 
     def _note(self, vectors: Vectors) -> None:
         self._sizes.append(bytes_per_vector(vectors, self._fitted))

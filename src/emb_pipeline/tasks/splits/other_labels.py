@@ -27,7 +27,7 @@ class FewerLabels:
     """Scores of probes that are tuned and fitted on parts of the labels.
 
     An embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word vectors have a whole corpus, or
-    those with a label alone, as the options say.
+    those with a label alone, as the options say. One that learns from labels has no others in any case.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class FewerLabels:
         Strata of the task.
     n_draws : int, optional
         Draws of each part; None: by the number of labels.
+    labels : ndarray of shape (n_examples,), optional
+        Codes of classes, or values, for an embedding that learns from them.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class FewerLabels:
         metric: str,
         n_classes: int,
         n_draws: int | None,
+        labels: np.ndarray | None = None,
     ) -> None:
         self._task, self._vectors, self._folds, self._score_part = task, vectors, folds, score_part
-        self._on_labeled_texts = not options.unlabeled_texts
+        self._fits_again = vectors.learns_from_labels or not options.unlabeled_texts
+        self._labels = labels
         self._tested = find_tested(folds)
         self.drawn = LabelDraws.plan(
             metric,
@@ -80,8 +84,9 @@ class FewerLabels:
         units = np.searchsorted(self._tested, test)
         for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
             of_part, of_tested = of_train[part], of_test
-            if self._on_labeled_texts:
-                of_part, of_tested = self._vectors.of_part(train[part], test)
+            if self._fits_again:
+                labels = None if self._labels is None else self._labels[train[part]]
+                of_part, of_tested = self._vectors.of_part(train[part], test, labels)
             self.drawn.scores[row][draw, units] = self._score_part(of_part, train[part], of_tested, test)
 
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:

@@ -1,0 +1,135 @@
+"""Several embeddings as one: their vectors next to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.columns.options import JoinedOptions
+from emb_pipeline.embeddings.columns.values import stack
+from emb_pipeline.embeddings.linear_head import varying_deviations
+from emb_pipeline.embeddings.protocols import (
+    Role,
+    StoredTextEncoder,
+    TextEncoder,
+    Vectors,
+    encode_as,
+    fit_encode,
+    learns_from_labels,
+)
+from emb_pipeline.text.texts import Texts
+
+
+@dataclass(frozen=True, eq=False)
+class BlockScale:
+    """The scaling of a block: dense columns get mean 0 and variance 1, then all rows a mean squared length of 1.
+
+    Sparse blocks are not centred, which would fill them.
+
+    Attributes
+    ----------
+    mean, deviation : ndarray of shape (dim,), float32, or None
+        Of dense training rows.
+    length : float
+        Root of the mean squared length of the training rows, after that.
+    """
+
+    mean: np.ndarray | None
+    deviation: np.ndarray | None
+    length: float
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> BlockScale:
+        """Find the scaling of training rows of shape (n_rows, dim)."""
+        if sp.issparse(vectors):
+            squares = float(np.square(vectors.data, dtype=np.float64).sum())
+            return cls(None, None, np.sqrt(squares / max(vectors.shape[0], 1)) or 1.0)
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        found = vectors.std(axis=0, dtype=np.float64)
+        deviation = varying_deviations(found, mean)
+        varying = float(np.square(found / deviation).sum())
+        return cls(mean.astype(np.float32), deviation.astype(np.float32), np.sqrt(varying) or 1.0)
+
+    def scale(self, vectors: Vectors) -> Vectors:
+        """Scale rows: float32, sparse where they are."""
+        if self.mean is None or self.deviation is None:
+            return vectors * np.float32(1 / self.length)
+        return np.asarray((vectors - self.mean) / (self.deviation * np.float32(self.length)), dtype=np.float32)
+
+
+class Joined:
+    """Embeddings whose vectors are joined: each is fitted on the task's training part as it is by itself.
+
+    Parameters
+    ----------
+    options : JoinedOptions
+        None yet.
+    bases : mapping of str to encoder
+        The embeddings, by their names.
+    """
+
+    def __init__(self, options: JoinedOptions, bases: Mapping[str, Any]) -> None:
+        self.options, self.bases = options, dict(bases)
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Tell whether one of them does."""
+        return any(learns_from_labels(base) for base in self.bases.values())
+
+    def fit(self, texts: Texts) -> JoinedEncoder:
+        """Fit each on these texts.
+
+        Raises
+        ------
+        ValueError
+            One of them learns from labels: see `fit_encode`.
+        """
+        return self.fit_encode(texts, None)[0]
+
+    def fit_encode(self, texts: Texts, labels: np.ndarray | None) -> tuple[JoinedEncoder, Vectors]:
+        """Fit each on training texts and their labels, shape (n_texts,), and encode these."""
+        parts, scales, blocks = {}, {}, []
+        for name, base in self.bases.items():
+            parts[name], vectors = fit_encode(base, texts, labels)
+            scales[name] = BlockScale.of(vectors)
+            blocks.append(scales[name].scale(vectors))
+        return JoinedEncoder(parts, scales), stack(blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedEncoder:
+    """Vectors of several encoders, next to each other: sparse where one of them is.
+
+    Attributes
+    ----------
+    parts : mapping of str to TextEncoder
+        The encoders.
+    scales : mapping of str to BlockScale
+        What makes their vectors comparable.
+    """
+
+    parts: Mapping[str, TextEncoder]
+    scales: Mapping[str, BlockScale]
+
+    @property
+    def dim(self) -> int:
+        """Columns of the vectors."""
+        return sum(part.dim for part in self.parts.values())
+
+    @property
+    def unstored(self) -> JoinedEncoder:
+        """The same, encoding again what the parts have in store."""
+        if not any(isinstance(part, StoredTextEncoder) for part in self.parts.values()):
+            return self
+        opened: dict[str, Any] = {
+            name: part.unstored if isinstance(part, StoredTextEncoder) else part for name, part in self.parts.items()
+        }
+        return replace(self, parts=opened)
+
+    def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
+        """Vectors of texts, shape (n_texts, dim), float32."""
+        return stack([self.scales[name].scale(encode_as(part, texts, role)) for name, part in self.parts.items()])

@@ -1,0 +1,85 @@
+"""Options of encoders of columns: units, ranges and defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from emb_pipeline.embeddings.options import Options
+
+Numeric = Literal["standardized", "binned", "left_out"]
+
+
+class ColumnOptions(Options):
+    """The options of all encoders of columns: the numeric ones."""
+
+    numeric: Annotated[
+        Numeric,
+        Field(
+            description="standardized: numeric columns are appended, with mean 0 and variance 1 in training; a missing "
+            "number is 0, with a column of its own that says so; binned: a column for each of ten bins with as many "
+            "training rows each, and one for missing"
+        ),
+    ] = "standardized"
+
+
+class OneHotColumnsOptions(ColumnOptions):
+    """A column of its own for each value."""
+
+    min_rows: Annotated[int, Field(ge=1, le=1000, description="training rows that must have a value")] = 1
+
+
+class TargetOptions(ColumnOptions):
+    """The mean label of the training rows with the same value (Micci-Barreca 2001)."""
+
+    smooth: Annotated[
+        float | None,
+        Field(ge=0, description="rows that the mean of all labels counts as; by default chosen by empirical Bayes"),
+    ] = None
+    folds: Annotated[
+        int, Field(ge=2, le=20, description="folds of the training rows: no row's own label is in its vector")
+    ] = 5
+
+
+class EntityOptions(ColumnOptions):
+    """Vectors of values learned in a small network that predicts the label (Guo & Berkhahn 2016)."""
+
+    dims: Annotated[
+        int | None,
+        Field(ge=1, le=1000, description="dimensions of each column; by default min(50, half of its values, rounded up)"),
+    ] = None
+    hidden: Annotated[int, Field(ge=1, le=4096, description="units of the hidden layer")] = 64
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of inputs of the hidden layer that is left out")] = 0.2
+    learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of Adam")] = 0.005
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="rows per step")] = 256
+    epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the training rows at most")] = 30
+    patience: Annotated[
+        int, Field(ge=1, le=100, description="passes without a lower held-out loss before it stops; the best one is kept")
+    ] = 3
+    validation_share: Annotated[
+        float, Field(gt=0, lt=1, description="share of the training rows that is held out to stop by")
+    ] = 0.1
+
+
+class CooccurrenceOptions(ColumnOptions):
+    """Vectors of values from the company that they keep in rows, without labels."""
+
+    dims: Annotated[int, Field(ge=1, le=1000, description="dimensions of a value's vector, at most")] = 16
+    combine: Annotated[
+        Literal["concatenate", "average"],
+        Field(description="concatenate: the values' vectors follow each other, by column; average: their mean is the row's"),
+    ] = "concatenate"
+
+
+class ValueTextsOptions(ColumnOptions):
+    """Vectors of the values' names, as another embedding has them: of the text ``workclass: Private``."""
+
+    combine: Annotated[
+        Literal["concatenate", "average"],
+        Field(description="concatenate: the values' vectors follow each other, by column; average: their mean is the row's"),
+    ] = "concatenate"
+
+
+class JoinedOptions(Options):
+    """Blocks of vectors, one next to the other: each gets the same mean squared length, dense ones mean 0 before."""

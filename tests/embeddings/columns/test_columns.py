@@ -1,0 +1,156 @@
+"""Encoders of columns against scikit-learn, by hand, and on labels that say nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
+
+from emb_pipeline.embeddings.columns.joined import Joined
+from emb_pipeline.embeddings.columns.options import ColumnOptions, JoinedOptions, OneHotColumnsOptions, TargetOptions
+from emb_pipeline.embeddings.columns.sparse import HashedColumns, OneHotColumns
+from emb_pipeline.embeddings.columns.target import OrdinalColumns, TargetColumns
+from emb_pipeline.embeddings.protocols import fit_encode
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
+from emb_pipeline.errors import DataError
+from emb_pipeline.text.columns import Columns
+from emb_pipeline.text.texts import Texts
+
+
+def rows(n: int, *, seed: int = 0, **n_values: int) -> Texts:
+    """Random rows: columns of so many values each, and the number 'age'."""
+    rng = np.random.default_rng(seed)
+    categorical = {name: [f"{name} {code}" for code in rng.integers(0, size, n)] for name, size in n_values.items()}
+    return Texts([""] * n, columns=Columns.of(categorical, {"age": rng.normal(40, 10, n)}, n))
+
+
+def dense(vectors: object) -> np.ndarray:
+    return vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
+
+
+def test_one_hot_is_that_of_scikit_learn_and_knows_no_new_value() -> None:
+    train, new = rows(200, colour=5, shape=30), rows(80, seed=1, colour=7, shape=40)
+    vectors = OneHotColumns(OneHotColumnsOptions()).fit(train).encode(new)
+    reference = OneHotEncoder(handle_unknown="ignore").fit(train.columns.strings())
+    scaled = StandardScaler().fit(train.columns.numbers).transform(new.columns.numbers)
+    np.testing.assert_allclose(
+        dense(vectors), np.hstack([dense(reference.transform(new.columns.strings())), scaled]), atol=1e-5
+    )
+
+
+def test_a_value_of_few_rows_can_be_left_out() -> None:
+    columns = Columns.of({"colour": ["red", "red", "blue"]}, {}, 3)
+    encoder = OneHotColumns(OneHotColumnsOptions(min_rows=2)).fit(Texts(["", "", ""], columns=columns))
+    assert dense(encoder.encode(Texts(["", "", ""], columns=columns))).tolist() == [[1], [1], [0]]
+
+
+def test_a_missing_value_is_a_value_and_a_missing_number_the_mean_with_a_mark() -> None:
+    columns = Columns.of({"colour": ["red", "", "red", ""]}, {"age": [1.0, 3.0, float("nan"), 2.0]}, 4)
+    vectors = dense(
+        OneHotColumns(OneHotColumnsOptions()).fit(Texts([""] * 4, columns=columns)).encode(Texts([""] * 4, columns=columns))
+    )
+    np.testing.assert_array_equal(vectors[:, :2], [[0, 1], [1, 0], [0, 1], [1, 0]])
+    np.testing.assert_allclose(vectors[:, 2], [-1.2247, 1.2247, 0, 0], atol=1e-4)
+    np.testing.assert_array_equal(vectors[:, 3], [0, 0, 1, 0])
+
+
+def test_bins_hold_a_tenth_of_the_training_rows_each() -> None:
+    columns = Columns.of({}, {"age": [*range(100), float("nan")]}, 101)
+    texts = Texts([""] * 101, columns=columns)
+    vectors = dense(OneHotColumns(OneHotColumnsOptions(numeric="binned")).fit(texts).encode(texts))
+    assert vectors.sum(axis=0).tolist() == [10] * 10 + [1] and (vectors.sum(axis=1) == 1).all()
+
+
+def test_ordinal_counts_values_in_the_order_of_their_names() -> None:
+    encoder = OrdinalColumns(ColumnOptions()).fit(Texts(["", ""], columns=Columns.of({"size": ["small", "large"]}, {}, 2)))
+    new = Texts(["", "", ""], columns=Columns.of({"size": ["small", "large", "huge"]}, {}, 3))
+    assert encoder.encode(new).tolist() == [[1], [0], [-1]]
+
+
+def test_hashing_folds_any_value_into_its_columns_and_equal_values_of_two_columns_apart() -> None:
+    encoder = HashedColumns(ColumnOptions(), 512).fit(rows(5, colour=2))
+    vectors = dense(encoder.encode(Texts([""], columns=Columns.of({"home": ["SE"], "work": ["SE"]}, {"age": [40.0]}, 1))))
+    assert vectors.shape == (1, 513) and np.abs(vectors[:, :-1]).sum() == 2 == np.count_nonzero(vectors[:, :-1])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_target_encoding_of_new_rows_is_that_of_scikit_learn(n_classes: int) -> None:
+    train, new = rows(300, colour=5, shape=30), rows(80, seed=1, colour=7, shape=40)
+    labels = np.random.default_rng(2).integers(0, n_classes, 300)
+    encoder, _ = TargetColumns(TargetOptions(numeric="left_out")).fit_encode(train, labels)
+    reference = TargetEncoder(target_type="binary" if n_classes == 2 else "multiclass").fit(train.columns.strings(), labels)
+    np.testing.assert_allclose(encoder.encode(new), reference.transform(new.columns.strings()), atol=1e-6)
+
+
+def test_target_encoding_of_numbers_is_that_of_scikit_learn() -> None:
+    train = rows(300, colour=5, shape=30)
+    labels = np.random.default_rng(2).normal(size=300)
+    encoder, _ = TargetColumns(TargetOptions(numeric="left_out", smooth=10.0)).fit_encode(train, labels)
+    reference = TargetEncoder(target_type="continuous", smooth=10.0).fit(train.columns.strings(), labels)
+    np.testing.assert_allclose(encoder.encode(train), reference.transform(train.columns.strings()), atol=1e-6)
+
+
+def test_no_training_vector_of_target_encoding_holds_its_own_label() -> None:
+    train = rows(200, shape=60)
+    labels = np.random.default_rng(3).normal(size=200)
+    target = TargetColumns(TargetOptions(numeric="left_out"))
+    encoder, of_training = target.fit_encode(train, labels)
+    for row in range(0, 200, 20):
+        others = labels.copy()
+        others[row] += 5
+        changed_encoder, changed = target.fit_encode(train, others)
+        np.testing.assert_array_equal(changed[row], of_training[row])
+        assert changed_encoder.encode(train)[row, 0] > encoder.encode(train)[row, 0] + 0.1
+
+
+def test_labels_that_say_nothing_leave_target_encoding_at_chance() -> None:
+    """Means over simulations: the correlation of training vectors with their labels, and of new rows' with theirs."""
+    found = []
+    for seed in range(40):
+        labels = np.random.default_rng(100 + seed).integers(0, 2, 400)
+        texts = rows(400, seed=seed, shape=150)
+        encoder, of_training = TargetColumns(TargetOptions(numeric="left_out"), seed=seed).fit_encode(
+            texts.take(np.arange(200)), labels[:200]
+        )
+        new = encoder.encode(texts.take(np.arange(200, 400)))
+        found.append((np.corrcoef(of_training[:, 0], labels[:200])[0, 1], np.corrcoef(new[:, 0], labels[200:])[0, 1]))
+    means, errors = np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(len(found))
+    assert (np.abs(means) < 4 * errors + 0.02).all()
+
+
+def test_labels_are_asked_for() -> None:
+    with pytest.raises(ValueError, match="learns from labels: give those"):
+        fit_encode(TargetColumns(TargetOptions()), rows(10, colour=2), None)
+
+
+def test_texts_without_columns_are_refused_with_the_way_out() -> None:
+    with pytest.raises(DataError, match="no columns are next to them; name 'features' in the task's source"):
+        OneHotColumns(OneHotColumnsOptions()).fit(Texts(["a", "b"]))
+
+
+def test_joined_blocks_have_a_mean_squared_length_of_one_each() -> None:
+    columns = rows(50, colour=4).columns
+    texts = Texts([f"word{row % 7} of row {row}" for row in range(50)], columns=columns)
+    parts = {
+        "text": Tfidf(),
+        "columns": OneHotColumns(OneHotColumnsOptions()),
+        "ordinal": OrdinalColumns(ColumnOptions()),
+    }
+    encoder, vectors = Joined(JoinedOptions(), parts).fit_encode(texts, None)
+    borders = np.cumsum([0, *(part.dim for part in encoder.parts.values())])
+    blocks = [dense(vectors)[:, start:end] for start, end in pairwise(borders)]
+    assert [pytest.approx(1, abs=1e-4)] * 3 == [float(np.square(block).sum(axis=1).mean()) for block in blocks]
+    np.testing.assert_allclose(blocks[2].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_array_equal(dense(encoder.encode(texts)), dense(vectors))
+
+
+def test_joined_learns_from_labels_where_a_part_does() -> None:
+    parts = {"a": OneHotColumns(OneHotColumnsOptions()), "b": TargetColumns(TargetOptions())}
+    joined = Joined(JoinedOptions(), parts)
+    assert joined.learns_from_labels and not Joined(JoinedOptions(), {"a": parts["a"]}).learns_from_labels
+    texts, labels = rows(60, colour=4), np.arange(60) % 2
+    encoder, vectors = joined.fit_encode(texts, labels)
+    assert not np.array_equal(dense(encoder.encode(texts)), dense(vectors)), "cross-fitted, as the part's own are"
