@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.metrics import f1_score
 
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
+from emb_pipeline.statistics.intervals.class_metrics import compute_macro_f1
 from emb_pipeline.statistics.leaderboard import (
     COMPARISONS,
     EFFECTS,
@@ -17,7 +19,7 @@ from emb_pipeline.statistics.leaderboard import (
 )
 
 RESAMPLING = Resampling(resamples=300, permutations=499)
-PRIMARY = {"classification": "accuracy", "retrieval": "ndcg@10"}
+PRIMARY = {"topic": "accuracy", "search": "ndcg@10"}
 N = 120
 
 
@@ -139,20 +141,25 @@ def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cell
     assert set(table[table["task"] == "search"]["letters"]) == {"a"}
 
 
-def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
+def test_a_task_is_ranked_by_the_metric_that_it_names(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, N)
-    guesses = np.where(rng.random(N) < 0.7, labels, 0)
-    scores = _scores("task", "tfidf", None, accuracy=labels == guesses, label=labels, prediction=guesses)
-    cells = pd.DataFrame({"task": ["topic"], "embedding": ["task.tfidf"], "kind": ["classification"]})
-    table = build_leaderboard(scores, GridCells("tiny", cells), MetricRules(PRIMARY), RESAMPLING)
-    assert set(table["metric"]) == {"accuracy", "macro_f1"}
-    row = _row(table, metric="macro_f1")
-    from sklearn.metrics import f1_score
-
-    assert row["value"] == pytest.approx(f1_score(labels, guesses, average="macro"))
-    assert row["ci_low"] < row["value"] < row["ci_high"] and pd.isna(row["letters"])
-    assert pd.isna(row["train_seconds"])
+    by_luck = {"task.tfidf": 0.7, "domain.word2vec_100": 0.4}
+    parts, expected = [], {}
+    for name, share in by_luck.items():
+        origin, method = name.split(".")
+        guesses = np.where(rng.random(N) < share, labels, 0)
+        expected[name] = f1_score(labels, guesses, average="macro")
+        values = {"accuracy": labels == guesses, "macro_f1": compute_macro_f1(labels, guesses)}
+        parts.append(_scores(origin, method, None, embedding=name, label=labels, prediction=guesses, **values))
+    table = build_leaderboard(pd.concat(parts), GridCells("tiny", cells), MetricRules({"topic": "macro_f1"}), RESAMPLING)
+    assert table["metric"].tolist() == ["macro_f1"] * 2 + ["accuracy"] * 2
+    assert table["primary"].tolist() == [True, True, False, False]
+    for name, value in expected.items():
+        row = _row(table, metric="macro_f1", embedding=name)
+        assert row["value"] == pytest.approx(value)
+        assert row["ci_low"] < row["value"] < row["ci_high"]
+    assert table["letters"].head(2).tolist() == ["a", "b"]
 
 
 def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None:

@@ -63,7 +63,7 @@ def test_every_text_is_predicted_once_by_a_model_that_was_not_trained_on_it(
 
 def test_scores_are_those_of_the_predictions_and_better_than_chance(topics: ClassificationTask, tunable: Tunable) -> None:
     made = fine_tune_classification(topics, tunable, ClassificationOptions(folds=3))
-    scored = score_predictions(topics, made.predictions)
+    scored = score_predictions(topics, made.predictions, ClassificationOptions())
     logs = dict(zip(*(made.predictions["predictions"][name].to_pylist() for name in ("unit_id", "values")), strict=True))
     right = [np.argmax(logs[name]) == code for name, code in zip(topics.example_ids.tolist(), topics.codes, strict=True)]
     assert scored.metrics["accuracy"] == pytest.approx(np.mean(right))
@@ -175,5 +175,5 @@ def test_an_encoder_tuned_by_contrast_predicts_through_a_probe(tiny_transformer:
     made = fine_tune_classification(
         task, Tunable(base, "sentence_transformer", options, tuning, 0, tmp_path / "t"), ClassificationOptions()
     )
-    assert score_predictions(task, made.predictions).metrics["accuracy"] > 0.9
+    assert score_predictions(task, made.predictions, ClassificationOptions()).metrics["accuracy"] > 0.9
     assert isinstance(made.artifact, EncoderFolder) and made.artifact.fingerprint != base.fingerprint

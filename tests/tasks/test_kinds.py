@@ -22,6 +22,7 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.reader import ExamplesReader
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.metrics.metric import Metric
+from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
@@ -79,12 +80,21 @@ def classification() -> Case:
     task = ClassificationTask("t", names("e", 80), Texts([f"text {n}" for n in range(80)]), labels, split)
     raw = rng.normal(size=(50, 4))
     logs = raw - np.log(np.exp(raw).sum(axis=1, keepdims=True))
-    found = KINDS["classification"].score_predictions(task, predictions(task.example_ids[30:], logs.tolist()))
+    kind = KINDS["classification"]
+    options = kind.read_options({"metrics": ["balanced_accuracy", "mcc", "auroc", "auprc", "ece"]})
+    found = kind.score_predictions(task, predictions(task.example_ids[30:], logs.tolist()), options)
     true, predicted = labels[30:], np.array(["a", "b", "c", "d"])[logs.argmax(axis=1)]
+    one_hot, confidence = true[:, None] == np.array(["a", "b", "c", "d"]), np.exp(logs.max(axis=1))
+    bins = [(low < confidence) & (confidence <= low + 1 / 15) for low in np.arange(15) / 15]
     return found, {
         "accuracy": sklearn_metrics.accuracy_score(true, predicted),
         "macro_f1": sklearn_metrics.f1_score(true, predicted, average="macro"),
         "log_loss": sklearn_metrics.log_loss(true, np.exp(logs), labels=["a", "b", "c", "d"]),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(true, predicted),
+        "mcc": sklearn_metrics.matthews_corrcoef(true, predicted),
+        "auroc": sklearn_metrics.roc_auc_score(true, np.exp(logs), multi_class="ovr"),
+        "auprc": sklearn_metrics.average_precision_score(one_hot, np.exp(logs), average="macro"),
+        "ece": sum(abs((confidence - (true == predicted))[each].sum()) / 50 for each in bins),
     }
 
 
@@ -178,7 +188,9 @@ def sequence_labeling() -> Case:
     found_tags = [random_tags(rng, 8) for _ in range(55)]
     found_tags = [mine if rng.random() < 0.6 else theirs for mine, theirs in zip(tags[5:], found_tags, strict=True)]
     values = [[task.labels.index(tag) for tag in row] for row in found_tags]
-    found = KINDS["sequence_labeling"].score_predictions(task, predictions(task.example_ids[5:], values))
+    found = KINDS["sequence_labeling"].score_predictions(
+        task, predictions(task.example_ids[5:], values), EvaluationOptions()
+    )
     gold = tags[5:]
     of_type = classification_report(gold, found_tags, output_dict=True, zero_division=0)
     surface = [{(" ".join(row[a:b]), kind) for a, b, kind in spans(own)} for row, own in zip(words, tags, strict=True)]
@@ -207,7 +219,9 @@ def token_classification() -> Case:
     task = TokenClassificationTask("t", names("s", 60), words, tags, split)
     found_tags = [[tag if rng.random() < 0.5 else str(rng.choice(task.labels)) for tag in row] for row in tags[5:]]
     values = [[task.labels.index(tag) for tag in row] for row in found_tags]
-    found = KINDS["token_classification"].score_predictions(task, predictions(task.example_ids[5:], values))
+    found = KINDS["token_classification"].score_predictions(
+        task, predictions(task.example_ids[5:], values), EvaluationOptions()
+    )
     gold, theirs = np.concatenate(tags[5:]), np.concatenate(found_tags)
     known = np.isin(np.concatenate(words[5:]), np.concatenate(words[:5]))
     return found, {
@@ -237,7 +251,9 @@ def extractive_qa() -> Case:
     split = np.array(["test", "test", "test", "train"])
     questions = ["who won", "did they", "when", "where"]
     task = ExtractiveTask("t", names("q", 4), questions, [context], np.zeros(4, dtype=np.int64), answers, starts, split)
-    found = KINDS["extractive_qa"].score_predictions(task, predictions(task.example_ids[:3], [[0, 2], [4, 5], [3, 3]]))
+    found = KINDS["extractive_qa"].score_predictions(
+        task, predictions(task.example_ids[:3], [[0, 2], [4, 5], [3, 3]]), EvaluationOptions()
+    )
     return found, {"exact_match": 1 / 3, "answer_f1": (1 + 4 / 5 + 0) / 3}
 
 

@@ -52,6 +52,7 @@ def compare(
     groups: Sequence[Any] | None = None,
     passages: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
+    primary_metric: str | None = None,
     margin: float = 0.01,
     examples: int = 50,
     seed: int = 0,
@@ -79,6 +80,8 @@ def compare(
         What queries are searched in.
     evaluation : mapping, optional
         Options of the evaluation, as under ``evaluation:`` in YAML.
+    primary_metric : str, optional
+        Metric that embeddings are ranked and chosen by: ``"macro_f1"``. By default accuracy, nDCG@10 or Spearman's ρ.
     margin : float
         How much worse than the best is still good enough, in the metric's scale.
     examples : int
@@ -101,7 +104,8 @@ def compare(
     >>> from emb_pipeline import compare  # doctest: +SKIP
     >>> compare(texts, labels, embeddings=["tfidf", "minilm", my_encode_function])  # doctest: +SKIP
     """
-    task = make_task(texts, labels, split=split, groups=groups, passages=passages, evaluation=evaluation)
+    options_of_kind = dict(evaluation or {}) | ({"primary_metric": primary_metric} if primary_metric else {})
+    task = make_task(texts, labels, split=split, groups=groups, passages=passages, evaluation=options_of_kind)
     candidates = read_candidates(embeddings, task.definition.kind, seed=seed)
     with tempfile.TemporaryDirectory(prefix="emb_pipeline_") as folder:
         measured = measure(task, candidates, Path(folder))
@@ -121,7 +125,7 @@ def _build_tables(
     item_scores, draws = measured.join("item_scores"), measured.join("training_draws")
     cells, label_draws = measured.join("cells").to_pandas(), measured.join("label_draws").to_pandas()
     kind = KINDS[task.definition.kind]
-    metrics, primary = {NAME: kind.primary_metric}, {kind.name: kind.primary_metric}
+    metrics = {NAME: task.definition.primary_metric}
     scored = [each for each in read_task_scores(item_scores, training_draws=draws) if len(each.families) > 1]
     curves = label_curves.gather_curve_scores(item_scores, label_draws, metrics)
     claims = check_claims(scored, metrics, {}, options.resampling, {each.task: each.list_points() for each in curves})
@@ -129,7 +133,7 @@ def _build_tables(
     board = statistics.build_leaderboard(
         item_scores,
         GridCells(USE_CASE, cells, failed=failures[failures["task"].notna()]),
-        MetricRules(primary, list_lower_metrics()),
+        MetricRules(metrics, list_lower_metrics()),
         options.resampling,
         claims=claims,
         training_draws=draws,
@@ -146,7 +150,10 @@ def _build_tables(
         chosen = add_origins(chosen, facts)
     names = [name for each in scored for name in each.families if name in list_candidates(facts)]
     items = [
-        compare_items(each, kind, task.tables, names, per_pair=options.examples, most=MOST_CHARACTERS) for each in scored
+        compare_items(
+            each, kind, task.tables, names, per_pair=options.examples, most=MOST_CHARACTERS, primary_metric=metrics[NAME]
+        )
+        for each in scored
     ]
     seen = {NAME: set(task.tables[SEEN]["unit_id"].to_pylist())} if SEEN in task.tables else {}
     return ReportTables(

@@ -148,5 +148,8 @@ def _make_retrieval(
 
 
 def _define(kind: str, evaluation: Mapping[str, Any] | None) -> TaskDefinition:
-    options = KINDS[kind].options.model_validate(dict(evaluation or {}))
-    return TaskDefinition.model_construct(name=NAME, kind=kind, source=None, sample=None, evaluation=options)
+    options = KINDS[kind].read_options(dict(evaluation or {}))
+    primary = str(getattr(options, "primary_metric", ""))
+    return TaskDefinition.model_construct(
+        name=NAME, kind=kind, source=None, sample=None, primary_metric=primary, evaluation=options
+    )

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
 from emb_pipeline.embeddings.protocols import details_of, list_remote_parts, model_of
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.statistics.costs import OF_EVALUATION
@@ -127,12 +128,16 @@ def build_cell_record(
     evaluation: Evaluation, tables: Tables, cell: EmbeddingSpec, definition: TaskDefinition
 ) -> dict[str, Any]:
     """Build the record of what a cell scored and cost, and of which data, for MLflow and the leaderboard."""
-    primary = KINDS[definition.kind].primary_metric
+    primary = definition.primary_metric
+    if primary not in evaluation.metrics:
+        place, reason = f"{definition.name}: primary_metric", f"{primary!r} is no metric that this task's examples have"
+        raise DataError(place, reason, suggest(primary, evaluation.metrics))
     return {
         "embedding": cell.name,
         "family": cell.family,
         "task": definition.name,
         "kind": definition.kind,
+        "primary_metric": primary,
         "dim": evaluation.dim,
         "params": {
             "origin": cell.origin,

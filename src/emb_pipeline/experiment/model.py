@@ -141,6 +141,10 @@ class TaskDefinition(Strict):
         ge=50,
         description="examples to take, about, drawn by hash; all by default. Scores are those of the sample",
     )
+    primary_metric: str = Field(
+        default="",
+        description="metric that its embeddings are ranked, compared and chosen by; by default the first of its kind",
+    )
     evaluation: SerializeAsAny[BaseModel] = Field(description="options of its kind's evaluation, where they differ")
 
     @model_validator(mode="before")
@@ -157,9 +161,10 @@ class TaskDefinition(Strict):
         if "source" not in values:
             raise ValueError("'source' is missing: it says where the examples are")
         if isinstance(evaluation, Mapping):
-            evaluation = kind.options(**evaluation)
+            evaluation = kind.read_options(evaluation, values.get("primary_metric") or None)
+        primary = getattr(evaluation, "primary_metric", None) or kind.primary_metric
         source = TypeAdapter(kind.create_reader().source_type).validate_python(values.get("source"))
-        return {**values, "source": source, "evaluation": evaluation}
+        return {**values, "source": source, "primary_metric": primary, "evaluation": evaluation}
 
 
 class Folders(Strict):

@@ -8,13 +8,10 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import TRAINING_DRAWS
 
 Scores: TypeAlias = Mapping[str, Any]
 """Tables of one origin, and references to its item scores, training draws and encoders."""
-
-PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
 def split_inputs(parts: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -41,4 +38,4 @@ def concatenate_tables(scores: Mapping[str, Scores], name: str) -> pd.DataFrame:
 def find_primary_metrics(scores: Mapping[str, Scores]) -> dict[str, str]:
     """Find the metric that each task is judged by."""
     cells = concatenate_tables(scores, "cells").drop_duplicates("task")
-    return {task: PRIMARY[kind] for task, kind in zip(cells["task"], cells["kind"], strict=True)}
+    return dict(zip(cells["task"], cells["primary_metric"], strict=True))

@@ -33,12 +33,12 @@ class GridCells:
 
 @dataclass(frozen=True)
 class MetricRules:
-    """The metric that a kind of task is ranked by, and the direction of metrics.
+    """The metric that a task is ranked by, and the direction of metrics.
 
     Attributes
     ----------
     primary : mapping of str to str
-        Primary metric of each kind.
+        Primary metric of each task.
     lower_is_better : collection of str
         Metrics of which the lowest value is the best.
     """

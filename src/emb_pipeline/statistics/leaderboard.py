@@ -15,9 +15,7 @@ from emb_pipeline.statistics.comparisons.pairs import compare_pairs, run_sign_fl
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.intervals.bootstrap import (
-    bootstrap_macro_f1,
     bootstrap_means,
-    compute_macro_f1,
     compute_percentile_interval,
     keep_in_range,
 )
@@ -127,7 +125,7 @@ def build_leaderboard(
     cells : GridCells
         The cells that were evaluated, and those that failed.
     metrics : MetricRules
-        The primary metric of each kind, and where the lowest value is the best.
+        The primary metric of each task, and where the lowest value is the best.
     resampling : Resampling, optional
         How intervals and tests are made.
     claims : DataFrame with the columns of CLAIMS, optional
@@ -151,8 +149,7 @@ def build_leaderboard(
     Notes
     -----
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
-    trained on a resample of their corpus have rows without letters. ``macro_f1`` is no mean of item scores, so it has
-    intervals, but neither tests nor letters. No interval leaves its metric's range
+    trained on a resample of their corpus have rows without letters. No interval leaves its metric's range
     (`intervals.metric_ranges`).
     """
     chosen = resampling or Resampling()
@@ -163,13 +160,10 @@ def build_leaderboard(
     rows = []
     for scores in read_task_scores(item_scores, training_draws=training_draws):
         with_scores = _resample_values(scores, chosen)
-        kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
-            is_primary = metric == metrics.primary.get(str(kind_of_task))
+            is_primary = metric == metrics.primary.get(scores.task)
             lower_first = metric in metrics.lower_is_better
-            letters = {}
-            if metric in scores.metrics:
-                letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
+            letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -188,7 +182,7 @@ def build_leaderboard(
                         "ci_high": interval.high,
                         "n": len(scores.groups),
                         "letters": letters.get(str(axes["family"])),
-                        "primary": metric == metrics.primary[cell["kind"]],
+                        "primary": is_primary,
                         **{cost: cell.get(cost) for cost in OF_CELL},
                     }
                 )
@@ -304,7 +298,7 @@ def _build_failed_rows(
         {
             "use_case": use_case,
             **{axis: None if pd.isna(cell[axis]) else cell[axis] for axis in axes},
-            "metric": primary_metrics[str(cell["kind"])],
+            "metric": primary_metrics[str(cell["task"])],
             "value": float("nan"),
             "n": 0,
             "primary": True,
@@ -385,29 +379,14 @@ def _assign_letters(
     return dict(zip(names, assign_letters(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
-def _compute_values(scores: TaskScores) -> dict[str, np.ndarray]:
-    values = {metric: matrix.mean(axis=0) for metric, matrix in scores.metrics.items()}
-    if scores.labels is not None and scores.predictions is not None:
-        values["macro_f1"] = np.array([compute_macro_f1(scores.labels, system) for system in scores.predictions.T])
-    return values
-
-
 def _resample_values(scores: TaskScores, resampling: Resampling) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    values, metrics = _compute_values(scores), list(scores.metrics)
+    values, metrics = {name: matrix.mean(axis=0) for name, matrix in scores.metrics.items()}, list(scores.metrics)
     matrix = np.column_stack([scores.metrics[metric] for metric in metrics])
     resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.create_rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
     for metric in metrics:
         by_metric[metric] = by_metric[metric] + scores.estimate_extra_variance(metric).draw_deviations(
             resampling.resamples, resampling.create_rng()
-        )
-    if scores.labels is not None and scores.predictions is not None:
-        by_metric["macro_f1"] = bootstrap_macro_f1(
-            scores.labels,
-            scores.predictions,
-            n_resamples=resampling.resamples,
-            rng=resampling.create_rng(),
-            groups=scores.groups,
         )
     for metric, of_metric in by_metric.items():
         if np.isfinite(find_range(metric)).all():

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emb_pipeline.statistics.intervals.class_metrics import AVERAGED_OVER_CLASSES, count_units_by_class
 from emb_pipeline.statistics.intervals.dyadic import estimate_dyadic_excess
 from emb_pipeline.statistics.intervals.extra_variance import (
     ExtraVariance,
@@ -91,6 +92,8 @@ class TaskScores:
     def count_effective_units(self, metric: str) -> np.ndarray:
         """Effective number of units, or groups of units, that a metric is made of, for each embedding: (n_embeddings,)."""
         n_groups = int(self.groups.max()) + 1
+        if metric in AVERAGED_OVER_CLASSES and self.labels is not None:
+            return np.full(len(self.embeddings), min(count_units_by_class(self.labels), float(n_groups)))
         if metric not in self.denominators:
             return np.full(len(self.embeddings), float(n_groups))
         sums = sum_groups(self.denominators[metric], self.groups, n_groups)

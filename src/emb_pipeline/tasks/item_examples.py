@@ -39,7 +39,14 @@ FEWEST_OF_GROUP, MOST_GROUPS = 5, 30
 
 
 def compare_items(
-    found: TaskScores, kind: Kind, tables: Mapping[str, pa.Table], names: Sequence[str], *, per_pair: int, most: int
+    found: TaskScores,
+    kind: Kind,
+    tables: Mapping[str, pa.Table],
+    names: Sequence[str],
+    *,
+    per_pair: int,
+    most: int,
+    primary_metric: str | None = None,
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Count wins and losses of each pair of embeddings on a task, and choose units that show where they differ.
 
@@ -57,12 +64,15 @@ def compare_items(
         Units that are shown of a pair; 0: none, and no text is in the result.
     most : int
         Characters that all texts and answers together do not exceed.
+    primary_metric : str, optional
+        What the task is judged by. Where a unit has no value of it by itself, and by default, units are compared by the
+        first metric of the kind.
 
     Returns
     -------
     DataFrame with the columns of OUTCOMES, and Table of schema ITEM_EXAMPLES
     """
-    metric = kind.primary_metric
+    metric = kind.find_unit_metric(primary_metric or kind.primary_metric)
     scores = score_units(found, metric, names)
     shown = kind.describe_units(tables, found.units)
     outcomes = count_outcomes(found.task, metric, names, scores, _find_groups(found, kind, names, scores, shown))

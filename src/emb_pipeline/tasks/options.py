@@ -19,6 +19,11 @@ class EvaluationOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     latency_requests: LatencyRequests = 50
+    primary_metric: str | None = Field(
+        default=None,
+        description="metric that embeddings are ranked, compared and chosen by; the first of the kind by default. A task "
+        "names it next to its kind",
+    )
 
 
 class PathOptions(EvaluationOptions):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from emb_pipeline.embeddings.method import FOR_PEOPLE, Support
+from emb_pipeline.errors import suggest
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
@@ -49,7 +50,7 @@ class Kind:
     options : type of BaseModel
         Options of its evaluation.
     metrics : tuple of Metric
-        Those that its evaluation scores; the leaderboard is sorted by the first of them.
+        Those that its evaluation scores; the leaderboard is sorted by the first of them unless a task names another.
     unit : str
         The word for what is counted and resampled, in the plural.
     requires : frozenset of Support
@@ -108,8 +109,34 @@ class Kind:
 
     @property
     def primary_metric(self) -> str:
-        """Name of the metric that its leaderboard is sorted by."""
+        """Name of the metric that its leaderboard is sorted by where the task does not name one."""
         return self.metrics[0].name
+
+    def read_options(self, options: Mapping[str, Any], primary_metric: str | None = None) -> BaseModel:
+        """Read the options of its evaluation, with the metric that a task is judged by among them.
+
+        Raises
+        ------
+        ValueError
+            A metric that the kind does not have, or of which the lowest value is the best; or an option that is wrong.
+        """
+        named = options.get("primary_metric")
+        if primary_metric is not None and named is not None and primary_metric != named:
+            raise ValueError(f"primary_metric is {primary_metric!r}, but {named!r} under evaluation; name it once")
+        chosen = str(primary_metric or named or self.primary_metric)
+        usable = [metric for metric in self.metrics if metric.higher_is_better]
+        if not any(metric.covers(chosen) for metric in usable):
+            names = [metric.name for metric in usable]
+            if any(metric.covers(chosen) for metric in self.metrics):
+                reason = f"primary_metric {chosen!r} is best where it is lowest, and tasks are judged by what is to be high"
+                raise ValueError(f"{reason}; known: {', '.join(names)}")
+            raise ValueError(f"unknown primary_metric {chosen!r} of {self.name}; {suggest(chosen, names)}")
+        return self.options(**{**options, "primary_metric": chosen})
+
+    def find_unit_metric(self, primary_metric: str) -> str:
+        """Find the metric that single units are compared by, of a task that is judged by this one."""
+        by_unit = any(metric.covers(primary_metric) and metric.of_units for metric in self.metrics)
+        return primary_metric if by_unit else self.primary_metric
 
     def propose(self, files: Sequence[Described], named: Named) -> Proposal | None:
         """Propose a task of this kind for some files; none where they do not look like one."""
@@ -185,9 +212,9 @@ class Kind:
         """Tune an embedding on a task of this kind: a `emb_pipeline.tasks.fine_tuning.FineTuned`."""
         return _load(self.tune)(task, tunable, options)
 
-    def score_predictions(self, task: Any, predictions: Mapping[str, pa.Table]) -> Evaluation:
+    def score_predictions(self, task: Any, predictions: Mapping[str, pa.Table], options: BaseModel) -> Evaluation:
         """Score the predictions of a tuned model for the test examples."""
-        scored: Evaluation = _load(self.score)(task, predictions)
+        scored: Evaluation = _load(self.score)(task, predictions, options)
         return scored
 
 
@@ -217,8 +244,13 @@ KINDS: Mapping[str, Kind] = {
             ClassificationOptions,
             metrics=(
                 Metric("accuracy", "accuracy"),
-                Metric("macro_f1", "macro-F1"),
+                Metric("macro_f1", "macro-F1", of_units=False),
                 Metric("log_loss", "log loss", percent=False, higher_is_better=False),
+                Metric("balanced_accuracy", "balanced accuracy", of_units=False),
+                Metric("mcc", "MCC", percent=False, of_units=False),
+                Metric("auroc", "AUROC", percent=False, of_units=False),
+                Metric("auprc", "AUPRC", percent=False, of_units=False),
+                Metric("ece", "calibration error (ECE)", percent=False, higher_is_better=False),
             ),
             unit="test items",
             display=UnitDisplay("classification.display:describe_texts", text="text", answer="class", group="class"),

@@ -3,15 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import f1_score
 
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_means,
     compute_effective_number,
-    compute_macro_f1,
     compute_mean_intervals,
     compute_percentile_interval,
-    resample_macro_f1,
 )
 from emb_pipeline.statistics.resampling import draw_multinomial_counts, draw_signs
 
@@ -111,26 +108,3 @@ def test_intervals_of_grouped_units_cover_too() -> None:
     scores = np.repeat(rng.normal(size=(100, 2000)), 3, axis=0) + 0.5 * rng.normal(size=(300, 2000))
     low, high = np.percentile(bootstrap_means(scores, n_resamples=1000, rng=rng, groups=groups), [2.5, 97.5], axis=0)
     assert 0.93 <= np.mean((low <= 0) & (high >= 0)) <= 0.97
-
-
-def test_macro_f1_by_hand() -> None:
-    """Class 0: 2·1/(2+1), class 1: 2·1/(1+2); class 2 occurs nowhere."""
-    assert compute_macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1])) == pytest.approx(2 / 3)
-
-
-@pytest.mark.slow
-def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
-    rng = _rng(2)
-    labels, predictions = rng.integers(0, 4, 30), rng.integers(0, 4, (30, 2))
-    ours = resample_macro_f1(labels, predictions, n_resamples=40, rng=_rng(3))
-    for row, counts in enumerate(np.concatenate(list(draw_multinomial_counts(30, 40, _rng(3))))):
-        drawn = np.repeat(np.arange(30), counts.astype(int))
-        for system in range(2):
-            known = f1_score(labels[drawn], predictions[drawn, system], average="macro")
-            assert ours[row, system] == pytest.approx(known, abs=1e-6)
-
-
-def test_macro_f1_of_grouped_units_draws_groups_together() -> None:
-    labels, groups = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
-    values = resample_macro_f1(labels, np.array([[0], [0], [0], [0]]), n_resamples=100, rng=_rng(), groups=groups)
-    assert set(values.round(6).ravel()) == {0.0, round(1 / 3, 6), 1.0}  # both groups 1; one each: (2/3 + 0) / 2; both 0

@@ -144,7 +144,7 @@ def test_the_leaderboard_and_the_comparisons_stay_in_range() -> None:
     coverage = compute_coverage(np.random.default_rng(0).integers(0, 6, (10, 3)), 6)
     for metric, group in {"spearman": systems, "coverage@10": {"a": coverage, "b": coverage[::-1]}}.items():
         scores, cells = cells_and_scores(metric, group)
-        board = build_leaderboard(scores, GridCells("x", cells), MetricRules({"similarity": metric}), QUICK)
+        board = build_leaderboard(scores, GridCells("x", cells), MetricRules({"t": metric}), QUICK)
         low, high = find_range(metric)
         assert (board["ci_low"] >= low).all() and (board["ci_high"] <= high).all()
         assert (board["ci_low"] <= board["value"]).all() and (board["value"] <= board["ci_high"]).all()

@@ -252,7 +252,7 @@ def test_a_tuned_head_learns_what_the_question_asks_for(base: EncoderFolder, tmp
     tuning = EncoderTuningOptions(epochs=25, learning_rate=5e-3, head_learning_rate=2e-2, batch_size=16, patience=25)
     tunable = Tunable(base, "bert", EncoderOptions(), tuning, seed=0, folder=tmp_path / "tuned")
     tuned = fine_tune_extractive_qa(task, tunable, ExtractiveOptions(max_answer_tokens=2))
-    evaluation = score_predictions(task, tuned.predictions)
+    evaluation = score_predictions(task, tuned.predictions, ExtractiveOptions())
     assert min(tuned.losses) < tuned.losses[0] / 2
     assert evaluation.metrics["exact_match"] > 0.8  # one of the two, whatever is asked for, would be 0.5
     assert evaluation.item_scores.num_rows == 2 * 40 and evaluation.dim == 16

@@ -5,8 +5,10 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.probes import softmax
 from emb_pipeline.tasks.probes.lbfgs import minimise
+from emb_pipeline.tasks.probes.probe import weigh_examples
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression, axes_of
 
 CLASSES = 4
@@ -124,3 +126,24 @@ def test_lbfgs_finds_the_minimum_of_a_quadratic() -> None:
     np.testing.assert_allclose(found.x, target, atol=1e-3)
     assert found.point is found.x
     assert not minimise(objective, np.zeros(3, dtype=np.float32), tolerance=1e-10, max_iterations=1).converged
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("wanted", ["balanced", {"a": 5.0, "b": 0.2}])
+def test_weighted_classes_give_scikit_learns_probabilities(
+    dense: tuple[np.ndarray, np.ndarray], sparse: tuple[sp.csr_array, np.ndarray], kind: str, wanted: str | dict[str, float]
+) -> None:
+    features, codes = {"dense": dense, "sparse": sparse}[kind]
+    weights = weigh_examples(codes, list("abcd"), wanted)
+    found = SoftmaxRegression(features, codes, CLASSES, weights=weights).fit(1.0, tolerance=1e-9, max_iterations=5000)
+    named = wanted if isinstance(wanted, str) else {"abcd".index(name): weight for name, weight in wanted.items()}
+    wide = features.astype(np.float64)
+    known = LogisticRegression(C=1.0, tol=1e-10, max_iter=20_000, class_weight=named).fit(wide, codes)
+    np.testing.assert_allclose(np.exp(found.log_probabilities(features)), known.predict_proba(wide), atol=1e-2)
+
+
+def test_a_weight_of_no_class_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(DataError, match="'hart' is no class of the task; did you mean 'heart'"):
+        weigh_examples(np.array([0, 1]), ["heart", "lung"], {"hart": 2.0})
+    np.testing.assert_allclose(weigh_examples(np.array([0, 1]), ["heart", "lung"], {"heart": 2.0}), [2, 1])
+    assert weigh_examples(np.array([0, 1]), 2, "none") is None

@@ -97,7 +97,7 @@ def evaluate_paid(
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
-    evaluation = kind.score_predictions(kind.create_task(task, definition.name), predictions)
+    evaluation = kind.score_predictions(kind.create_task(task, definition.name), predictions, definition.evaluation)
     return build_cell_scores(evaluation, task, cell, definition)
 
 

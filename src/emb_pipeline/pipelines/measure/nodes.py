@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.experiment.model import Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.pipelines.gathering import PRIMARY, Scores, concatenate_tables, split_inputs
+from emb_pipeline.pipelines.gathering import Scores, concatenate_tables, split_inputs
 from emb_pipeline.statistics.embedding_facts import add_origins, read_facts
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
@@ -63,7 +63,7 @@ def search_passages(
     known = read_facts(facts)
     costs = SearchCosts(KINDS[definition.kind].create_task(task, definition.name), options, report.resampling)
     cells, failures = concatenate_tables(scores, "cells"), concatenate_tables(scores, "failures")
-    names = rank_embeddings(cells, known, definition.name, PRIMARY[definition.kind], options)
+    names = rank_embeddings(cells, known, definition.name, definition.primary_metric, options)
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
     found = search_with_best(costs, names, set(failures["embedding"]), encoders, options, folders.encodings, store)
     return add_origins(found, known)

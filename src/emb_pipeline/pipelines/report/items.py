@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.pipelines.gathering import concatenate_tables, read_item_scores, split_inputs
+from emb_pipeline.pipelines.gathering import concatenate_tables, find_primary_metrics, read_item_scores, split_inputs
 from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
 from emb_pipeline.statistics.embedding_facts import list_candidates, read_facts
 from emb_pipeline.statistics.options import ReportOptions
@@ -25,7 +25,7 @@ def compare_on_items(
     """
     scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
     cells, candidates = concatenate_tables(scores, "cells"), list_candidates(read_facts(facts))
-    kind_of = dict(zip(cells["task"], cells["kind"], strict=True))
+    kind_of, primary = dict(zip(cells["task"], cells["kind"], strict=True)), find_primary_metrics(scores)
     compared = [
         compare_items(
             found,
@@ -34,6 +34,7 @@ def compare_on_items(
             [name for name in found.families if name in candidates],
             per_pair=options.examples,
             most=MOST_CHARACTERS // len(kind_of),
+            primary_metric=primary[found.task],
         )
         for found in read_task_scores(read_item_scores(scores))
     ]

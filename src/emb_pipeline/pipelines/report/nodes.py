@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import join_maps
 from emb_pipeline.pipelines.gathering import (
-    PRIMARY,
     Scores,
     concatenate_tables,
     find_primary_metrics,
@@ -43,7 +42,7 @@ from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS, co
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
-from emb_pipeline.tasks.registry import list_lower_metrics
+from emb_pipeline.tasks.registry import KINDS, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import find_asked_passages
 from emb_pipeline.tasks.splits.training_parts import have_same_training_part
 from emb_pipeline.text.seen import SEEN
@@ -80,10 +79,12 @@ def make_leaderboard(
     item_scores, cells = read_item_scores(scores), concatenate_tables(scores, "cells")
     latencies = times.to_pandas().melt(["task", "embedding"], list(LATENCIES), "metric", "value").dropna()
     failed = failures.to_pandas()
+    failed = failed[failed["task"].notna()]
+    of_failed = {task: KINDS[kind].primary_metric for task, kind in zip(failed["task"], failed["kind"], strict=True)}
     board = statistics.build_leaderboard(
         item_scores,
-        GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed[failed["task"].notna()]),
-        MetricRules(PRIMARY, list_lower_metrics()),
+        GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed),
+        MetricRules({**of_failed, **find_primary_metrics(scores)}, list_lower_metrics()),
         options.resampling,
         claims=claims.to_pandas(),
         training_draws=read_training_draws(scores),

@@ -22,6 +22,7 @@ from emb_pipeline.statistics.decision.scored import Criterion, Scored, join_task
 from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
 from emb_pipeline.statistics.embedding_facts import CONTROL, add_origins, group_sizes
+from emb_pipeline.statistics.intervals.class_metrics import OF_PREDICTIONS, OF_PROBABILITIES, compute_class_metrics
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, average_columns
 from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
@@ -168,7 +169,7 @@ def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
     """Find what an embedding must exceed to be worth anything: controls, always the largest class, or chance.
 
     The largest class is that of the test units, the most that one answer for all can score. A correlation of chance is 0;
-    rankings and F1 have their controls.
+    rankings and F1 of entities have their controls.
     """
     means = found.average_families(metric)
     floors = {
@@ -176,9 +177,11 @@ def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
         for column, (name, cells) in enumerate(found.families.items())
         if found.cells[cells[0]]["origin"] == CONTROL
     }
-    if metric == "accuracy" and found.labels is not None:
-        floors[LARGEST_CLASS] = (found.labels == np.bincount(found.labels).argmax()).astype(np.float64)
-    if find_range(metric)[0] < 0:
+    if found.labels is not None and (metric in OF_PREDICTIONS or metric in OF_PROBABILITIES):
+        sizes = np.bincount(found.labels)
+        same = np.log(np.tile(np.maximum(sizes, 1e-9) / sizes.sum(), (len(means), 1)))
+        floors[LARGEST_CLASS] = compute_class_metrics([metric], found.labels, same)[metric]
+    elif find_range(metric)[0] < 0:
         floors[CHANCE] = np.zeros(len(means))
     return floors
 

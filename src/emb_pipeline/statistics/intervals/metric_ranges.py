@@ -9,7 +9,7 @@ from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED
 _CORRELATION = re.compile(r"spearman|pearson|kendall|mcc")
 _SHARE = re.compile(
     r"(.*_)?accuracy(_.+)?|exact_match|(.*_)?f1(_.+)?|precision(@\d+)?(_.+)?|recall(@\d+)?(_.+)?|coverage@\d+"
-    r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?",
+    r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?|ece",
     re.DOTALL,
 )
 

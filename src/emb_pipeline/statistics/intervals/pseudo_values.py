@@ -52,7 +52,24 @@ def compute_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     ndarray of shape (n_units,)
         Their mean is r; 0 throughout where x or y does not vary.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return compute_correlation(np.asarray(x, dtype=np.float64)[:, None], np.asarray(y, dtype=np.float64)[:, None])
+
+
+def compute_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pseudo-values of the correlation of two tables: their covariance, summed over columns, by those of each with itself.
+
+    Of one column it is Pearson's r, of columns of 0 and 1 for classes Matthews' coefficient.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_units, n_columns)
+        Two measurements of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is the correlation; 0 throughout where x or y does not vary.
+    """
     return _compute_pseudo_values(x, y)
 
 
@@ -72,7 +89,8 @@ def compute_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         Their mean is ρ; 0 throughout where x or y does not vary.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    return _compute_pseudo_values(_compute_mid_distribution(x), _compute_mid_distribution(y), ranked=(x, y))
+    f, g = _compute_mid_distribution(x)[:, None], _compute_mid_distribution(y)[:, None]
+    return _compute_pseudo_values(f, g, ranked=(x, y))
 
 
 def compute_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -161,18 +179,19 @@ def compute_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
 
 
 def _compute_pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    f, g = f - f.mean(), g - g.mean()
-    covariance, variance_f, variance_g = (f * g).mean(), (f * f).mean(), (g * g).mean()
+    f, g = f - f.mean(axis=0), g - g.mean(axis=0)
+    of_covariance, of_f, of_g = ((one * other).sum(axis=1) for one, other in ((f, g), (f, f), (g, g)))
+    covariance, variance_f, variance_g = of_covariance.mean(), of_f.mean(), of_g.mean()
     if min(variance_f, variance_g) <= 1e-15:
         return np.zeros(len(f))
     scale = np.sqrt(variance_f * variance_g)
     r = covariance / scale
-    of_covariance, of_f, of_g = f * g - covariance, f * f - variance_f, g * g - variance_g
+    of_covariance, of_f, of_g = of_covariance - covariance, of_f - variance_f, of_g - variance_g
     if ranked is not None:
         x, y = ranked
-        of_covariance += _shift(x, g) + _shift(y, f)
-        of_f += 2 * _shift(x, f)
-        of_g += 2 * _shift(y, g)
+        of_covariance += _shift(x, g[:, 0]) + _shift(y, f[:, 0])
+        of_f += 2 * _shift(x, f[:, 0])
+        of_g += 2 * _shift(y, g[:, 0])
     influence = of_covariance / scale - r / 2 * (of_f / variance_f + of_g / variance_g)
     return PseudoValues.keep_within(r + influence - influence.mean(), (-1.0, 1.0))
 

@@ -16,6 +16,8 @@ from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
 from emb_pipeline.errors import DataError
+from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
+from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -59,8 +61,9 @@ def evaluate_classification(
     -------
     Evaluation
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
-        ``task.classes``); summaries accuracy, macro_f1, log_loss. Besides them ``accuracy`` from parts of the labels, and
-        from resamples of them.
+        ``task.classes``); and ``macro_f1``, the primary metric and those that the options name, whose item scores are
+        pseudo-values (`intervals.class_metrics`). Besides them the primary metric from parts of the labels, and from
+        resamples of them.
 
     Raises
     ------
@@ -86,7 +89,9 @@ def create_classification_service(
     return Service(lambda text: head.log_probabilities(encode_unstored(fitted, text)), requests)
 
 
-def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+def score_predictions(
+    task: ClassificationTask, predictions: Mapping[str, pa.Table], options: ClassificationOptions
+) -> Evaluation:
     """Score what a fine-tuned model says of the test texts.
 
     Parameters
@@ -96,6 +101,8 @@ def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Tab
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: log probabilities of the classes) and ``costs``, of
         `emb_pipeline.tasks.fine_tuning`.
+    options : ClassificationOptions
+        The metrics.
 
     Returns
     -------
@@ -107,7 +114,8 @@ def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Tab
     logs = np.array(predictions["predictions"]["values"].to_pylist())
     order = np.argsort(tested)
     costs = predictions["costs"].to_pylist()[0]
-    return _score_predictions(task, find_example_groups(task), tested[order], logs[order], fit_seconds=0.0, **costs)
+    groups = find_example_groups(task)
+    return _score_predictions(task, groups, tested[order], logs[order], options, fit_seconds=0.0, **costs)
 
 
 def _evaluate(
@@ -125,19 +133,30 @@ def _evaluate(
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
     n_classes, n_draws = len(task.classes), 0 if shuffle_labels else options.label_draws
+    metric, label = _find_primary(options), task.codes[find_tested(folds)]
+    gather = partial(ClassAnswers, label, metric, n_classes)
 
     def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        """Say which test texts a probe gets right that is tuned and fitted on a part of the labels."""
+        """Give the log probabilities of a probe that is tuned and fitted on a part of the labels."""
         codes = task.codes[part]
         if len(np.unique(codes)) < 2:
-            return np.asarray(task.codes[test] == codes[0])
-        fitted = fit_probe(of_part, codes, len(task.classes), kept[part], options, seed=seed)
-        return np.asarray(fitted.log_probabilities(of_test).argmax(axis=1) == task.codes[test])
+            return answer_class(int(codes[0]), len(test), n_classes)
+        fitted = fit_probe(of_part, codes, task.classes, kept[part], options, seed=seed)
+        return fitted.log_probabilities(of_test)
 
     fewer = FewerLabels(
-        task, vectors, folds, options, score_part, metric="accuracy", n_classes=n_classes, n_draws=n_draws, labels=task.codes
+        task,
+        vectors,
+        folds,
+        options,
+        score_part,
+        metric=metric,
+        n_classes=n_classes,
+        n_draws=n_draws,
+        labels=task.codes,
+        gather=gather,
     )
-    again = LearnedAgain("accuracy", groups, folds, 0 if shuffle_labels else options.training_draws)
+    again = LearnedAgain(metric, groups, folds, 0 if shuffle_labels else options.training_draws, gather)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -145,20 +164,23 @@ def _evaluate(
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
         of_train, of_test = vectors.of_fold(train, test, codes)
         started = perf_counter()
-        training = ProbeTraining(of_train, ClassResponse(codes, n_classes, options), kept[train], options, seed=seed)
+        training = ProbeTraining(of_train, ClassResponse(codes, task.classes, options), kept[train], options, seed=seed)
         probe = training.probe()
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
-        again.score(number, partial(_score_resample, training, probe, training.coordinates(of_test), task.codes[test]))
+        again.score(number, partial(_answer_on_resample, training, probe, training.coordinates(of_test)))
+    fewer.finish()
+    again.finish()
     tested = find_tested(folds)
     scored = _score_predictions(
         task,
         groups,
         tested,
         logs[tested],
+        options,
         dim=vectors.dim,
         encode_seconds=vectors.seconds,
         fit_seconds=fit_seconds,
@@ -180,38 +202,34 @@ def _evaluate(
     return replace(scored, item_scores=item_scores)
 
 
-def _score_resample(
-    training: ProbeTraining[Coefficients],
-    probe: Probe[Coefficients],
-    coordinates: Features,
-    label: np.ndarray,
-    rows: np.ndarray,
+def _answer_on_resample(
+    training: ProbeTraining[Coefficients], probe: Probe[Coefficients], coordinates: Features, rows: np.ndarray
 ) -> np.ndarray:
-    return np.asarray(training.on_resample(rows, probe).predicted(coordinates) == label)
+    return training.on_resample(rows, probe).log_probabilities(coordinates)
+
+
+ALWAYS = ("accuracy", "macro_f1", "log_loss")
+"""Metrics that every classification is scored by; others where they are asked for."""
+
+
+def _find_primary(options: ClassificationOptions) -> str:
+    return options.primary_metric or ALWAYS[0]
 
 
 def _score_predictions(
-    task: ClassificationTask, groups: np.ndarray, tested: np.ndarray, logs: np.ndarray, **costs_and_details: Any
+    task: ClassificationTask,
+    groups: np.ndarray,
+    tested: np.ndarray,
+    logs: np.ndarray,
+    options: ClassificationOptions,
+    **costs_and_details: Any,
 ) -> Evaluation:
-    label, predicted = task.codes[tested], logs.argmax(axis=1)
-    right = (label == predicted).astype(np.float64)
-    log_loss = -logs[np.arange(len(tested)), label].astype(np.float64)
-    values = {"accuracy": right, "log_loss": log_loss, "label": label, "prediction": predicted}
+    label, names = task.codes[tested], list(dict.fromkeys([*ALWAYS, _find_primary(options), *options.metrics]))
+    values = compute_class_metrics(names, label, logs)
+    codes = {"label": label, "prediction": logs.argmax(axis=1)}
     return Evaluation(
-        item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values),
-        metrics={
-            "accuracy": float(right.mean()),
-            "macro_f1": macro_f1(label, predicted),
-            "log_loss": float(log_loss.mean()),
-        },
+        item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values | codes),
+        metrics={name: float(scores.mean()) for name, scores in values.items()},
         predictions=build_class_predictions(task.example_ids[tested], task.classes.tolist(), label, logs),
         **costs_and_details,
     )
-
-
-def macro_f1(label: np.ndarray, prediction: np.ndarray) -> float:
-    """Average of the classes' F1 = 2 TP / (labelled + predicted), over classes that are labelled or predicted."""
-    n_classes = int(max(label.max(), prediction.max())) + 1
-    hits = np.bincount(label[label == prediction], minlength=n_classes)
-    occurrences = np.bincount(label, minlength=n_classes) + np.bincount(prediction, minlength=n_classes)
-    return float(np.mean(2 * hits[occurrences > 0] / occurrences[occurrences > 0]))

@@ -71,7 +71,7 @@ class TextClassifier:
         with threadpool_limits(1):
             fitted, vectors = fit_encode(encoder, texts, task.codes[train])
             vectors = float_vectors(vectors, len(texts), task.name)
-            probe = fit_probe(vectors, task.codes[train], len(task.classes), groups, options, seed=seed)
+            probe = fit_probe(vectors, task.codes[train], task.classes, groups, options, seed=seed)
         head: LinearHead = probe.head(vectors.shape[1])
         shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
         return cls(cut_as(texts, fitted), head, task.classes.tolist(), shares)

@@ -82,7 +82,7 @@ def _tune_on_fold(
 
     def probe(encoder: TextEncoder) -> LinearHead:
         vectors, _ = encode_texts(encoder, texts.take(fitted), task.name)
-        found = fit_probe(vectors, codes[fitted], n_classes, groups[train][fitted], options, seed=tunable.seed)
+        found = fit_probe(vectors, codes[fitted], task.classes, groups[train][fitted], options, seed=tunable.seed)
         return found.head(vectors.shape[1])
 
     if isinstance(tunable.base, WordVectors):

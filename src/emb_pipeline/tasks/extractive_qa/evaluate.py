@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
@@ -88,7 +89,7 @@ def create_answering_service(
     return Service(lambda words: probe.span(encode_sentences(fitted, words)), requests)
 
 
-def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table], options: BaseModel) -> Evaluation:
     """Score the spans that a fine-tuned model finds in the contexts of the test questions.
 
     Parameters
@@ -97,6 +98,8 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table])
         The task that it was tuned on.
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: first and last word) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+    options : BaseModel
+        Of the evaluation; the scores are the same whatever they say.
     """
     position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
     test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])

@@ -23,12 +23,15 @@ class Metric:
         Whether it is a share that is written in percent, and its differences in points.
     higher_is_better : bool
         Its direction.
+    of_units : bool
+        Whether each unit has it by itself; without, single units are compared by the first metric of their kind.
     """
 
     name: str
     label: str = field(metadata=FOR_PEOPLE)
     percent: bool = True
     higher_is_better: bool = True
+    of_units: bool = True
 
     def covers(self, name: str) -> bool:
         """Say if this is the metric of that name."""

@@ -5,7 +5,8 @@ What it learns is a `Response`: one class of each row, or whatever else a kind o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, Protocol
 
@@ -13,6 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.errors import DataError, suggest
+from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
@@ -59,15 +62,30 @@ class ClassResponse:
     ----------
     codes : ndarray of shape (n_rows,)
         Class codes.
-    n_classes : int
-        Classes of the task, whether they occur here or not.
+    classes : int, or sequence of str
+        Classes of the task, whether they occur here or not: how many, or their names, which weights are given by.
     options : ClassificationOptions
-        What chooses C.
+        What chooses C, and the weights of the classes.
+
+    Raises
+    ------
+    DataError
+        A weight is given for a class that the task does not have.
     """
 
     codes: np.ndarray
-    n_classes: int
+    classes: int | Sequence[str] | np.ndarray
     options: ClassificationOptions
+    weights: np.ndarray | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = weigh_examples(self.codes, self.classes, self.options.class_weights)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return self.classes if isinstance(self.classes, int) else len(self.classes)
 
     @property
     def strata(self) -> np.ndarray:
@@ -78,25 +96,65 @@ class ClassResponse:
         self, features: Features, rows: np.ndarray, start: Coefficients | None = None
     ) -> PenalizedRegression[Coefficients]:
         """Prepare a softmax regression."""
-        return SoftmaxRegression(features, self.codes[rows], self.n_classes, start=start)
+        weights = None if self.weights is None else self.weights[rows]
+        return SoftmaxRegression(features, self.codes[rows], self.n_classes, start=start, weights=weights)
 
     def hold_out(self) -> HeldOut:
-        """Prepare to score by accuracy, or by log likelihood, as the options say."""
+        """Prepare to score by the metric that the options name."""
         return _HeldOutClasses(self)
 
 
 class _HeldOutClasses:
     def __init__(self, response: ClassResponse) -> None:
-        self._codes, self._select_by = response.codes, response.options.select_by
-        self._right, self._log_likelihood = np.zeros(len(self._codes)), np.zeros(len(self._codes))
+        options = response.options
+        by_task = options.select_by == "primary_metric"
+        self._codes, self._weights = response.codes, 1.0 if response.weights is None else response.weights
+        self._select_by = (options.primary_metric or "accuracy") if by_task else options.select_by
+        self._logs = np.zeros((len(self._codes), response.n_classes))
 
     def add(self, rows: np.ndarray, logs: np.ndarray) -> None:
-        self._right[rows] = logs.argmax(axis=1) == self._codes[rows]
-        self._log_likelihood[rows] = logs[np.arange(len(logs)), self._codes[rows]]
+        self._logs[rows] = logs
 
     def judge(self) -> Judgment:
-        summaries = {"accuracy": float(self._right.mean()), "log_loss": -float(self._log_likelihood.mean())}
-        return summaries, self._right if self._select_by == "accuracy" else self._log_likelihood, self._log_likelihood
+        names = list(dict.fromkeys(["accuracy", "log_loss", self._select_by]))
+        values = compute_class_metrics(names, self._codes, self._logs)
+        summaries = {name: float(scores.mean()) for name, scores in values.items()}
+        log_likelihood = -values["log_loss"] * self._weights
+        quality = {**values, "accuracy": values["accuracy"] * self._weights, "log_loss": log_likelihood}[self._select_by]
+        return summaries, np.asarray(quality), log_likelihood
+
+
+def weigh_examples(
+    codes: np.ndarray, classes: int | Sequence[str] | np.ndarray, wanted: str | Mapping[str, float]
+) -> np.ndarray | None:
+    """Weigh training rows by their class, as scikit-learn's ``class_weight`` does; None where all count alike.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Class codes.
+    classes : int, or sequence of str
+        Of the task, by code.
+    wanted : {"none", "balanced"}, or mapping of str to float
+        ``balanced``: ``n_samples / (classes that occur * examples of the class)``.
+
+    Raises
+    ------
+    DataError
+        A weight is given for a class that the task does not have.
+    """
+    if wanted == "none":
+        return None
+    sizes = np.bincount(codes)
+    if isinstance(wanted, str):
+        by_class = len(codes) / (np.count_nonzero(sizes) * np.maximum(sizes, 1))
+    else:
+        names = [] if isinstance(classes, int) else [str(name) for name in classes]
+        for name in wanted:
+            if name not in names:
+                raise DataError("class_weights", f"{name!r} is no class of the task", suggest(name, names))
+        by_class = np.array([wanted.get(name, 1.0) for name in names])
+    return np.asarray(by_class[codes], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +211,13 @@ class Probe(Generic[Solution]):
 
 
 def fit_probe(
-    features: Features, codes: np.ndarray, n_classes: int, groups: np.ndarray, options: ClassificationOptions, *, seed: int
+    features: Features,
+    codes: np.ndarray,
+    classes: int | Sequence[str] | np.ndarray,
+    groups: np.ndarray,
+    options: ClassificationOptions,
+    *,
+    seed: int,
 ) -> Probe[Coefficients]:
     """Fit the probe of a classification: choose C by inner cross-validation, then fit on all training rows.
 
@@ -167,8 +231,8 @@ def fit_probe(
         Vectors of the training rows.
     codes : ndarray of shape (n_samples,)
         Their class codes.
-    n_classes : int
-        Classes of the task, whether they occur here or not.
+    classes : int, or sequence of str
+        Classes of the task, whether they occur here or not: how many, or their names, which weights are given by.
     groups : ndarray of shape (n_samples,)
         Duplicates have one number and stay in one inner fold.
     options : ClassificationOptions
@@ -176,7 +240,7 @@ def fit_probe(
     seed : int
         Seed of the inner folds.
     """
-    return ProbeTraining(features, ClassResponse(codes, n_classes, options), groups, options, seed=seed).probe()
+    return ProbeTraining(features, ClassResponse(codes, classes, options), groups, options, seed=seed).probe()
 
 
 class ProbeTraining(Generic[Solution]):

@@ -21,7 +21,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from emb_pipeline.tasks.probes.regression import Features, Fit, LinearCoefficients, PenalizedRegression
-from emb_pipeline.tasks.probes.softmax_kernels import center_scores, to_residuals
+from emb_pipeline.tasks.probes.softmax_kernels import center_scores, to_residuals, to_weighted_residuals
 
 
 class Axes(Protocol):
@@ -60,14 +60,24 @@ class SoftmaxRegression(PenalizedRegression[Coefficients]):
         Classes.
     start : Coefficients, optional
         Where the first fit starts; else from the class frequencies.
+    weights : ndarray of shape (n_samples,), optional
+        How often each row counts, as scikit-learn's ``sample_weight``; once by default.
     """
 
-    def __init__(self, features: Features, codes: np.ndarray, n_classes: int, start: Coefficients | None = None) -> None:
+    def __init__(
+        self,
+        features: Features,
+        codes: np.ndarray,
+        n_classes: int,
+        start: Coefficients | None = None,
+        weights: np.ndarray | None = None,
+    ) -> None:
         self._codes = codes.astype(np.int64)
+        self._weights = None if weights is None else np.ascontiguousarray(weights, dtype=np.float32)
         if start is None:
-            frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
-            weights = np.zeros((features.shape[1], n_classes), dtype=np.float32)
-            start = Coefficients(weights, np.log(frequencies).astype(np.float32))
+            counts = np.bincount(codes, weights=weights, minlength=n_classes) + 0.5
+            nothing = np.zeros((features.shape[1], n_classes), dtype=np.float32)
+            start = Coefficients(nothing, np.log(counts / counts.sum()).astype(np.float32))
         super().__init__(features, start)
 
     def _evaluate_fit(self, coefficients: Coefficients) -> Fit[Coefficients]:
@@ -75,7 +85,10 @@ class SoftmaxRegression(PenalizedRegression[Coefficients]):
         of_label = np.empty(len(scores), dtype=np.float32)
         center_scores(scores, coefficients.intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
-        loss, squares = to_residuals(scores, self._codes, of_label)
+        if self._weights is None:
+            loss, squares = to_residuals(scores, self._codes, of_label)
+        else:
+            loss, squares = to_weighted_residuals(scores, self._codes, of_label, self._weights)
         n = len(scores)
         curvature = (n - squares) / scores.size
         return Fit(coefficients, loss / n, curvature, self._multiply_transposed(scores), self._ones @ scores)

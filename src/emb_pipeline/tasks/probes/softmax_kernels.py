@@ -65,6 +65,36 @@ def to_residuals(exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarr
 
 
 @njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
+def to_weighted_residuals(
+    exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarray, weights: np.ndarray
+) -> tuple[float, float]:
+    """Compute `to_residuals`, each row times its weight.
+
+    Returns
+    -------
+    tuple of float
+        Weighted sum of the rows' log losses; and the number of rows less that of ``weight * (1 - Σ p²)``, which stands for
+        the squares where a row may count more than once.
+    """
+    n_rows, n_classes = exponentials.shape
+    loss, squares = 0.0, 0.0
+    for row in range(n_rows):
+        of_row, weight = exponentials[row], weights[row]
+        total = np.float32(0)
+        for code in range(n_classes):
+            total += of_row[code]
+        share, of_squares = np.float32(1) / total, np.float32(0)
+        for code in range(n_classes):
+            of_row[code] *= share
+            of_squares += of_row[code] * of_row[code]
+            of_row[code] *= weight
+        of_row[codes[row]] -= weight
+        loss += weight * (math.log(total) - float(of_label[row]))
+        squares += 1.0 - weight * (1.0 - float(of_squares))
+    return loss, squares
+
+
+@njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
 def sparse_product(starts: np.ndarray, columns: np.ndarray, values: np.ndarray, dense: np.ndarray, out: np.ndarray) -> None:
     """Multiply rows in compressed form times a dense matrix of few columns, written to ``out``."""
     n_columns = dense.shape[1]

@@ -11,11 +11,13 @@ from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder, token_dim_of
-from emb_pipeline.errors import DataError
+from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.probes.crf import (
     FORBIDDEN,
@@ -169,7 +171,7 @@ def create_tagging_service(
 
 
 def score_predictions(
-    task: SequenceLabelingTask, predictions: Mapping[str, pa.Table], scoring: TagScoring = ENTITIES
+    task: SequenceLabelingTask, predictions: Mapping[str, pa.Table], options: BaseModel, scoring: TagScoring = ENTITIES
 ) -> Evaluation:
     """Score the tags that a fine-tuned model gives the test sentences.
 
@@ -179,6 +181,8 @@ def score_predictions(
         The task that it was tuned on.
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: tag codes) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+    options : BaseModel
+        Of the evaluation; the scores are the same whatever they say.
     scoring : TagScoring
         How tags are scored.
     """
@@ -240,7 +244,7 @@ def _score_parts(
 ) -> LabelDraws:
     """Score probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
     drawn = LabelDraws.plan(
-        scoring.metric,
+        options.primary_metric or scoring.metric,
         n_labels=len(train),
         n_classes=len(task.types),
         n_units=len(test),
@@ -248,7 +252,7 @@ def _score_parts(
         wanted=options.label_counts,
         fewest=FEWEST_HELD_OUT,
     )
-    tokens, starts = find_tokens_of_sentences(task.starts, test)
+    tokens, _ = find_tokens_of_sentences(task.starts, test)
     for (row, draw), part in drawn.parts(_find_strata(task, train)):
         sentences = train[part]
         of_part = vectors
@@ -260,7 +264,7 @@ def _score_parts(
         if codes.any():
             probe = _fit_probe(task, of_part, sentences, codes, options, scoring, np.random.default_rng(seed))
             found = probe.decode(of_part.of_sentences(test))
-        drawn.scores[row][draw] = scoring.score_sentences(task, task.codes[tokens], found, starts)
+        drawn.scores[row][draw] = _score_primary(task, test, found, options, scoring)
     return drawn
 
 
@@ -275,15 +279,33 @@ def _score_resamples(
     n_draws: int,
 ) -> TrainingDraws:
     """Score probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
-    drawn = TrainingDraws.plan(scoring.metric, learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
-    tokens, starts = find_tokens_of_sentences(task.starts, test)
+    metric = options.primary_metric or scoring.metric
+    drawn = TrainingDraws.plan(metric, learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
     of_test = vectors.of_sentences(test)
     for draw, rows in drawn.resamples(train):
         sentences = train[rows]
         codes = task.codes[find_tokens_of_sentences(task.starts, sentences)[0]]
         fitted = fit_on_resample(probe, vectors.of_sentences(sentences), codes, task.allowed, options)
-        drawn.scores[draw] = scoring.score_sentences(task, task.codes[tokens], fitted.decode(of_test), starts)
+        drawn.scores[draw] = _score_primary(task, test, fitted.decode(of_test), options, scoring)
     return drawn
+
+
+def _score_primary(
+    task: SequenceLabelingTask, test: np.ndarray, found: np.ndarray, options: SequenceLabelingOptions, scoring: TagScoring
+) -> np.ndarray:
+    """Score the tags found for the test sentences by the primary metric: shape (n_sentences,)."""
+    metric = options.primary_metric or scoring.metric
+    if metric == scoring.metric:
+        tokens, starts = find_tokens_of_sentences(task.starts, test)
+        return scoring.score_sentences(task, task.codes[tokens], found, starts)
+    costs = {"dim": 0, "encode_seconds": 0.0, "fit_seconds": 0.0, "bytes_per_item": 0.0}
+    item_scores = scoring.build_evaluation(task, test, found, **costs).item_scores
+    values = item_scores.filter(pc.equal(item_scores["metric"], metric))["value"].to_numpy()
+    if not len(values):
+        known = item_scores["metric"].unique().to_pylist()
+        reason = f"{metric!r} is no metric that this task's examples have"
+        raise DataError(f"{task.name}: primary_metric", reason, suggest(metric, known))
+    return np.asarray(values)
 
 
 def _count_resamples(options: SequenceLabelingOptions, train: np.ndarray) -> int:

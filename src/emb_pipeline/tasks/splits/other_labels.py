@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +18,23 @@ from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
 ScorePart = Callable[[Vectors, np.ndarray, Vectors, np.ndarray], np.ndarray]
 """Scores test texts by a probe that learns from a part of a fold's labels. It takes the vectors and positions of the part,
-and those of the test texts, and gives a value of the metric for each test text."""
+and those of the test texts, and gives a value of the metric for each test text; or an answer that `Answers` take."""
 ScoreResample = Callable[[np.ndarray], np.ndarray]
 """The same for a resample of a fold's training part: it takes positions in that part, each as often as it was drawn."""
+
+
+class Answers(Protocol):
+    """Answers of several probes to the test units, for a metric that is of all units together."""
+
+    def note(self, draw: int, units: np.ndarray, answers: np.ndarray) -> None:
+        """Note what a probe answers to some units."""
+
+    def score(self) -> np.ndarray:
+        """Compute the value of each unit, for each probe: shape (n_draws, n_units)."""
+
+
+GatherAnswers = Callable[[int], Answers]
+"""Prepares to gather the answers of so many probes to all test units."""
 
 
 class FewerLabels:
@@ -49,6 +63,8 @@ class FewerLabels:
         Draws of each part; None: by the number of labels.
     labels : ndarray of shape (n_examples,), optional
         Codes of classes, or values, for an embedding that learns from them.
+    gather : callable, optional
+        Where the answers of all folds are scored together (`finish`).
     """
 
     def __init__(
@@ -63,6 +79,7 @@ class FewerLabels:
         n_classes: int,
         n_draws: int | None,
         labels: np.ndarray | None = None,
+        gather: GatherAnswers | None = None,
     ) -> None:
         self._task, self._vectors, self._folds, self._score_part = task, vectors, folds, score_part
         self._fits_again = vectors.learns_from_labels or not options.unlabeled_texts
@@ -77,6 +94,7 @@ class FewerLabels:
             n_folds=len(folds),
             wanted=options.label_counts,
         )
+        self._answers = [] if gather is None else [gather(len(scores)) for scores in self.drawn.scores]
 
     def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
         """Fit on each part of a fold's training texts, whose vectors these are."""
@@ -87,7 +105,16 @@ class FewerLabels:
             if self._fits_again:
                 labels = None if self._labels is None else self._labels[train[part]]
                 of_part, of_tested = self._vectors.of_part(train[part], test, labels)
-            self.drawn.scores[row][draw, units] = self._score_part(of_part, train[part], of_tested, test)
+            found = self._score_part(of_part, train[part], of_tested, test)
+            if self._answers:
+                self._answers[row].note(draw, units, found)
+            else:
+                self.drawn.scores[row][draw, units] = found
+
+    def finish(self) -> None:
+        """Score the answers of all folds, where they were gathered."""
+        for scores, answers in zip(self.drawn.scores if self._answers else (), self._answers, strict=True):
+            scores[:] = answers.score()
 
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
         """Build a table for each number of labels, from names and groups of all examples of the task."""
@@ -116,15 +143,25 @@ class LearnedAgain:
         Training and test positions.
     wanted : int, optional
         Resamples; None: by the number of labels.
+    gather : callable, optional
+        Where the answers of all folds are scored together (`finish`).
     """
 
-    def __init__(self, metric: str, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
+    def __init__(
+        self,
+        metric: str,
+        groups: np.ndarray,
+        folds: list[Fold],
+        wanted: int | None,
+        gather: GatherAnswers | None = None,
+    ) -> None:
         self._folds, self._tested = folds, find_tested(folds)
         by_default = TRAINING_DRAWS if len(folds) > 1 or count_nominal_labels(folds) <= FEW_LABELS else 0
         n_draws = by_default if wanted is None else wanted
         learnt = np.unique(np.concatenate([train for train, _ in folds]))
         n_units = len(self._tested)
         self.drawn = TrainingDraws.plan(metric, learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
+        self._answers = None if gather is None else gather(n_draws)
         self._seconds = 0.0
 
     @property
@@ -141,5 +178,14 @@ class LearnedAgain:
         train, test = self._folds[number]
         units = np.searchsorted(self._tested, test)
         for draw, rows in self.drawn.resamples(train):
-            self.drawn.scores[draw, units] = score_resample(rows)
+            found = score_resample(rows)
+            if self._answers is None:
+                self.drawn.scores[draw, units] = found
+            else:
+                self._answers.note(draw, units, found)
         self._seconds += perf_counter() - started
+
+    def finish(self) -> None:
+        """Score the answers of all folds, where they were gathered."""
+        if self._answers is not None:
+            self.drawn.scores[:] = self._answers.score()

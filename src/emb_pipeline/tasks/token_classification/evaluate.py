@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import BaseModel
 
 from emb_pipeline.embeddings.protocols import TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.statistics.intervals.pseudo_values import PseudoValues, compute_ratio
@@ -34,9 +35,9 @@ def evaluate_token_classification(
     return tagging.evaluate_tags(task, encoder, options, TAGS, seed=seed, shuffle_labels=shuffle_labels)
 
 
-def score_predictions(task: TokenClassificationTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+def score_predictions(task: TokenClassificationTask, predictions: Mapping[str, pa.Table], options: BaseModel) -> Evaluation:
     """Score the tags that a fine-tuned model gives the test sentences."""
-    return tagging.score_predictions(task, predictions, TAGS)
+    return tagging.score_predictions(task, predictions, options, TAGS)
 
 
 def score_tags(task: TokenClassificationTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:

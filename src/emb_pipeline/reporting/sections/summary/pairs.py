@@ -54,7 +54,7 @@ def _view_task(report: Report, result: Result) -> dict[str, Any] | None:
                 "units": name_units(result.kind),
                 "group": display.group if display else "",
                 "answer": display.answer if display else "",
-                **_describe_pairs(outcomes, report.tables.comparisons, names),
+                **_describe_pairs(outcomes, result, report.tables.comparisons, names),
                 **_describe_examples(examples[examples["task"] == result.task], names),
             }
         ),
@@ -67,7 +67,7 @@ def _find_chosen(decision: pd.DataFrame, task: str, names: list[str]) -> int:
     return next((names.index(name) for name in rows["embedding"] if name in names), 0)
 
 
-def _describe_pairs(outcomes: pd.DataFrame, comparisons: pd.DataFrame, names: list[str]) -> dict[str, Any]:
+def _describe_pairs(outcomes: pd.DataFrame, result: Result, comparisons: pd.DataFrame, names: list[str]) -> dict[str, Any]:
     """Give the test of each pair, and its wins and losses in all units and in each of the largest groups.
 
     ``pairs``: difference, interval and adjusted p, in the order of `itertools.combinations`; ``counts``: wins and losses,
@@ -80,9 +80,9 @@ def _describe_pairs(outcomes: pd.DataFrame, comparisons: pd.DataFrame, names: li
     counted = dict(zip(keys, zip(outcomes["wins"].tolist(), outcomes["losses"].tolist(), strict=True), strict=True))
     tested = {
         (row["embedding_a"], row["embedding_b"]): [row["difference"], row["ci_low"], row["ci_high"], row["p_adjusted"]]
-        for row in comparisons[
-            comparisons["metric"].isin(outcomes["metric"]) & comparisons["task"].isin(outcomes["task"])
-        ].to_dict("records")
+        for row in comparisons[(comparisons["metric"] == result.metric) & (comparisons["task"] == result.task)].to_dict(
+            "records"
+        )
     }
     return {
         "n": int(sizes.loc[sizes["group"].isna(), "n"].iloc[0]),
