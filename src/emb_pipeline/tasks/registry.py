@@ -350,7 +350,7 @@ KINDS: Mapping[str, Kind] = {
             SequenceLabelingOptions,
             metrics=(
                 Metric("accuracy", "accuracy"),
-                Metric("macro_f1", "macro-F1"),
+                Metric("macro_f1", "macro-F1", of_units=False),
                 Metric("accuracy_seen", "accuracy, seen words"),
                 Metric("accuracy_unseen", "accuracy, unseen words"),
             ),
