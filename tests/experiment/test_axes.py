@@ -170,7 +170,7 @@ def test_the_page_about_axes_names_the_embeddings_that_its_grids_give() -> None:
     blocks = [(kind, body) for kind, _, body in BLOCK.findall((PROJECT / "docs/axes.md").read_text(encoding="utf-8"))]
     grids = [body for kind, body in blocks if kind == "yaml"]
     names = [body.split() for kind, body in blocks if kind == "names"]
-    assert len(grids) == len(names) == 4
+    assert len(grids) == len(names) == 5
     for grid, expected in zip(grids, names, strict=True):
         cells = expand_grid({"tasks": ["category"], **yaml.safe_load(grid)}, METHODS)
         assert sorted(spec.name for spec in list_embeddings(cells)) == sorted(expected)
