@@ -20,6 +20,7 @@ from emb_pipeline.experiment.model import CorpusOptions, Folders
 from emb_pipeline.hooks.failed_cells import FailedCellsError
 from emb_pipeline.pipelines.ingest.nodes import tokenize_corpus
 from emb_pipeline.text.held_out import HELD_OUT
+from tests.conftest import TOPICS
 
 
 def _run(project: Path, grid: dict[str, Any], *, only_missing: bool = False, **parameters: Any) -> pd.DataFrame:
@@ -112,3 +113,40 @@ def test_methods_without_a_corpus_and_tasks_without_an_embedding_are_refused() -
     }
     with pytest.raises(ValueError, match=r"no embedding can be evaluated on names .*add one of baselines: .*token_features"):
         build_experiment(parameters)
+
+
+def test_another_domain_and_exchanged_words_are_in_tables_and_on_the_page(project: Path) -> None:
+    own = {"reader": "csv", "path": "data/01_raw/tiny/labels.csv", "label": "label"}
+    rows = pd.read_csv(project / own["path"])
+    other = project / "data" / "01_raw" / "tiny" / "other.csv"
+    rows.assign(text="elsewhere " + rows["text"], label=rows["label"].str.upper()).to_csv(other, index=False)
+    train, test = {**own, "sample": {"high": 0.6}}, {**own, "sample": {"low": 0.6}}
+    elsewhere = {**own, "path": "data/01_raw/tiny/other.csv"}
+    swaps = {"topics": list(zip(TOPICS["heart"], TOPICS["skin"], strict=False)), "absent": [["xxx", "www"]]}
+    evaluation = {"label_draws": 0, "latency_requests": 0, "swaps": swaps}
+    names = {label: label.lower() for label in rows["label"].str.upper().unique()}
+    tasks = {
+        "within": {"reader": "transfer", "train": train, "test": test},
+        "across": {"reader": "transfer", "train": train, "test": elsewhere, "test_labels": names},
+    }
+    board = _run(
+        project,
+        {"baselines": ["tfidf"], "controls": ["random_8"], "tasks": list(tasks)},
+        task_definitions={
+            name: {"kind": "classification", "source": source, "evaluation": evaluation} for name, source in tasks.items()
+        },
+        report={"resamples": 100, "permutations": 99, "transfers": [{"within": "within", "across": "across"}]},
+    )
+    scored = board[board["metric"] == "changed_topics"]
+    assert len(scored) == 4 and scored.set_index("embedding")["value"]["task.tfidf"].min() > 0.5
+    assert scored["ci_low"].notna().all() and scored["letters"].isna().all()
+    assert set(board.loc[board["metric"] == "swapped_absent", "value"]) == {0}
+    folder = project / "data" / "08_reporting" / "tiny" / "transfers.parquet"
+    transfers = pd.read_parquet(sorted(folder.iterdir())[-1] / "transfers.parquet")
+    assert set(transfers["embedding"]) == {"task.tfidf", "control.random_8"} and transfers["same_training"].all()
+    values = board[board["primary"]].set_index(["task", "embedding"])["value"]
+    for row in transfers.to_dict("records"):
+        assert row["change"] == pytest.approx(values["across", row["embedding"]] - values["within", row["embedding"]])
+    page = _page(project)
+    assert "What is lost on texts of another domain?" in page and "0 test texts have such a word: too few" in page
+    assert "within: topics" in page

@@ -35,6 +35,7 @@ PHRASES = {
     "why": "p adjusted for the rows of a task",
     "agreement": "70.0\u202f% more real queries",
     "transfer": "1 of 1 dense embeddings lose less and 0 more",
+    "swaps": "120 texts, 70 with the first side alone (Emily, Anne, Jill)",
     "methods": "figure-methods-topic",
     "dimensions": "PIP loss",
     "labels": "Up to 300 labels",
@@ -56,6 +57,7 @@ OPTIONAL = {
     "pairs",
     "search",
     "stack",
+    "swaps",
     "transfer",
 }
 """Sections that a report without their tables does not have."""

@@ -17,6 +17,8 @@ from sklearn import metrics as sklearn_metrics
 
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.reporting.wording import name_metric
+from emb_pipeline.statistics.intervals.metric_ranges import find_range
+from emb_pipeline.tasks.classification.swapped import SWAPPED_PREDICTIONS
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.reader import ExamplesReader
@@ -82,11 +84,31 @@ def classification() -> Case:
     logs = raw - np.log(np.exp(raw).sum(axis=1, keepdims=True))
     kind = KINDS["classification"]
     options = kind.read_options({"metrics": ["balanced_accuracy", "mcc", "auroc", "auprc", "ece"]})
-    found = kind.score_predictions(task, predictions(task.example_ids[30:], logs.tolist()), options)
     true, predicted = labels[30:], np.array(["a", "b", "c", "d"])[logs.argmax(axis=1)]
     one_hot, confidence = true[:, None] == np.array(["a", "b", "c", "d"]), np.exp(logs.max(axis=1))
     bins = [(low < confidence) & (confidence <= low + 1 / 15) for low in np.arange(15) / 15]
+    sides, says = rng.choice(["first", "second"], size=50), rng.integers(4, size=50)
+    rows = {
+        "swap": ["x"] * 50,
+        "unit_id": task.example_ids[30:].tolist(),
+        "side": sides.tolist(),
+        "predicted": says.tolist(),
+    }
+    swapped = {"swapped": pa.table(rows, schema=SWAPPED_PREDICTIONS)}
+    made = predictions(task.example_ids[30:], logs.tolist())
+    found = kind.score_predictions(task, {**made, **swapped}, options)
+    exchanged, is_first = np.array(["a", "b", "c", "d"])[says], sides == "first"
+    scored = sklearn_metrics.accuracy_score
+    first, second = (np.where(mine, predicted, exchanged) for mine in (is_first, ~is_first))
     return found, {
+        "swapped_x": 50,
+        "firstside_x": is_first.sum(),
+        "secondside_x": (~is_first).sum(),
+        "changed_x": 1 - scored(predicted, exchanged),
+        "accuracy_x": scored(true, exchanged),
+        "lost_x": scored(true, predicted) - scored(true, exchanged),
+        "gap_x": scored(true[is_first], predicted[is_first]) - scored(true[~is_first], predicted[~is_first]),
+        "samegap_x": scored(true, first) - scored(true, second),
         "accuracy": sklearn_metrics.accuracy_score(true, predicted),
         "macro_f1": sklearn_metrics.f1_score(true, predicted, average="macro"),
         "log_loss": sklearn_metrics.log_loss(true, np.exp(logs), labels=["a", "b", "c", "d"]),
@@ -293,7 +315,8 @@ def test_every_metric_of_an_evaluation_stands_in_the_line_with_label_scale_and_d
             assert of_line.label_of(metric).strip() and "{" not in of_line.label_of(metric)
             assert (of_line.name in list_lower_metrics()) is not of_line.higher_is_better
             if of_line.percent:
-                assert 0 <= found.metrics[metric] <= 1
+                low, high = find_range(metric)
+                assert -1 <= low <= found.metrics[metric] <= high <= 1
         means = found.item_scores.to_pandas().groupby("metric")["value"].mean().to_dict()
         of_units = {metric: mean for metric, mean in means.items() if metric in found.metrics}
         assert of_units and of_units == pytest.approx({metric: found.metrics[metric] for metric in of_units})

@@ -36,7 +36,7 @@ from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.tasks.item_examples import MOST_CHARACTERS, compare_items
-from emb_pipeline.tasks.registry import KINDS, list_lower_metrics
+from emb_pipeline.tasks.registry import KINDS, list_estimates, list_lower_metrics
 from emb_pipeline.text.seen import SEEN
 
 USE_CASE = "compare"
@@ -133,7 +133,7 @@ def _build_tables(
     board = statistics.build_leaderboard(
         item_scores,
         GridCells(USE_CASE, cells, failed=failures[failures["task"].notna()]),
-        MetricRules(metrics, list_lower_metrics()),
+        MetricRules(metrics, list_lower_metrics(), list_estimates()),
         options.resampling,
         claims=claims,
         training_draws=draws,

@@ -40,8 +40,23 @@ class MetricRules:
     primary : mapping of str to str
         Primary metric of each task.
     lower_is_better : collection of str
-        Metrics of which the lowest value is the best.
+        Metrics of which the lowest value is the best. A ``*`` at the end of a name stands for any text.
+    estimates : collection of str
+        Metrics that have intervals alone: differences between embeddings are not tested. Names as above.
     """
 
     primary: Mapping[str, str]
     lower_is_better: Collection[str] = ()
+    estimates: Collection[str] = ()
+
+    def puts_lowest_first(self, metric: str) -> bool:
+        """Tell whether the lowest value of a metric is the best."""
+        return _is_among(metric, self.lower_is_better)
+
+    def estimates_alone(self, metric: str) -> bool:
+        """Tell whether a metric has intervals alone."""
+        return _is_among(metric, self.estimates)
+
+
+def _is_among(metric: str, names: Collection[str]) -> bool:
+    return any(metric == name or (name.endswith("*") and metric.startswith(name[:-1])) for name in names)

@@ -149,7 +149,8 @@ def build_leaderboard(
     Notes
     -----
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
-    trained on a resample of their corpus have rows without letters. No interval leaves its metric's range
+    trained on a resample of their corpus have rows without letters, and so have metrics that are estimates alone
+    (`MetricRules`). No interval leaves its metric's range
     (`intervals.metric_ranges`).
     """
     chosen = resampling or Resampling()
@@ -162,8 +163,10 @@ def build_leaderboard(
         with_scores = _resample_values(scores, chosen)
         for metric, (values, resampled) in with_scores.items():
             is_primary = metric == metrics.primary.get(scores.task)
-            lower_first = metric in metrics.lower_is_better
-            letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
+            lower_first = metrics.puts_lowest_first(metric)
+            letters = {}
+            if not metrics.estimates_alone(metric):
+                letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -196,7 +199,7 @@ def build_leaderboard(
             not row["primary"],
             row["metric"],
             bool(pd.isna(row["value"])),
-            row["value"] if row["metric"] in metrics.lower_is_better else -row["value"],
+            row["value"] if metrics.puts_lowest_first(row["metric"]) else -row["value"],
             row["embedding"],
         )
     )

@@ -18,6 +18,7 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
+from emb_pipeline.tasks.metrics.swap_names import SWAP_METRICS
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
@@ -124,7 +125,7 @@ class Kind:
         if primary_metric is not None and named is not None and primary_metric != named:
             raise ValueError(f"primary_metric is {primary_metric!r}, but {named!r} under evaluation; name it once")
         chosen = str(primary_metric or named or self.primary_metric)
-        usable = [metric for metric in self.metrics if metric.higher_is_better]
+        usable = [metric for metric in self.metrics if metric.higher_is_better and not metric.is_estimate]
         if not any(metric.covers(chosen) for metric in usable):
             names = [metric.name for metric in usable]
             if any(metric.covers(chosen) for metric in self.metrics):
@@ -231,6 +232,11 @@ def list_lower_metrics() -> list[str]:
     return [metric.name for metric in every if not metric.higher_is_better]
 
 
+def list_estimates() -> list[str]:
+    """List the metrics that have intervals alone: no differences of theirs are tested."""
+    return [metric.name for kind in KINDS.values() for metric in kind.metrics if metric.is_estimate]
+
+
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"emb_pipeline.tasks.{module}"), name)
@@ -251,6 +257,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("auroc", "AUROC", percent=False, of_units=False),
                 Metric("auprc", "AUPRC", percent=False, of_units=False),
                 Metric("ece", "calibration error (ECE)", percent=False, higher_is_better=False),
+                *SWAP_METRICS,
             ),
             unit="test items",
             display=UnitDisplay("classification.display:describe_texts", text="text", answer="class", group="class"),

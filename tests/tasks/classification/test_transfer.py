@@ -135,6 +135,12 @@ def test_two_tokenizers_are_refused(two: dict[str, Any]) -> None:
         TypeAdapter[Any](ClassificationReader.source_type).validate_python(two)
 
 
+def test_columns_of_a_source_are_refused_and_not_left_out_in_silence(two: dict[str, Any]) -> None:
+    two["test"]["features"] = {"categorical": ["author"]}
+    with pytest.raises(ValidationError, match="leave 'features' out"):
+        TypeAdapter[Any](ClassificationReader.source_type).validate_python(two)
+
+
 @pytest.mark.parametrize("reader", ["labeled_lines", "fasttext"])
 def test_ranges_of_the_lines_of_one_file_are_parts_of_it(reader: str, tmp_path: Path) -> None:
     prefix = "__label__" if reader == "fasttext" else ""

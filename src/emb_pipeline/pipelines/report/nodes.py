@@ -42,7 +42,7 @@ from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS, co
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
-from emb_pipeline.tasks.registry import KINDS, list_lower_metrics
+from emb_pipeline.tasks.registry import KINDS, list_estimates, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import find_asked_passages
 from emb_pipeline.tasks.splits.training_parts import have_same_training_part
 from emb_pipeline.text.seen import SEEN
@@ -84,7 +84,7 @@ def make_leaderboard(
     board = statistics.build_leaderboard(
         item_scores,
         GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed),
-        MetricRules({**of_failed, **find_primary_metrics(scores)}, list_lower_metrics()),
+        MetricRules({**of_failed, **find_primary_metrics(scores)}, list_lower_metrics(), list_estimates()),
         options.resampling,
         claims=claims.to_pandas(),
         training_draws=read_training_draws(scores),

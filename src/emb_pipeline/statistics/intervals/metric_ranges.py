@@ -6,9 +6,9 @@ import re
 
 from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED
 
-_CORRELATION = re.compile(r"spearman|pearson|kendall|mcc")
+_SIGNED = re.compile(r"spearman|pearson|kendall|mcc|(lost|gap|samegap)_.+", re.DOTALL)
 _SHARE = re.compile(
-    r"(.*_)?accuracy(_.+)?|exact_match|(.*_)?f1(_.+)?|precision(@\d+)?(_.+)?|recall(@\d+)?(_.+)?|coverage@\d+"
+    r"(.*_)?accuracy(_.+)?|changed_.+|exact_match|(.*_)?f1(_.+)?|precision(@\d+)?(_.+)?|recall(@\d+)?(_.+)?|coverage@\d+"
     r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?|ece",
     re.DOTALL,
 )
@@ -16,12 +16,12 @@ _SHARE = re.compile(
 
 def find_range(metric: str) -> tuple[float, float]:
     """Smallest and largest value that a metric can have; infinite for one that has none, or that is not known here."""
-    if _CORRELATION.fullmatch(metric):
+    if _SIGNED.fullmatch(metric):
         return -1.0, 1.0
     return (0.0, 1.0) if _SHARE.fullmatch(metric) else UNBOUNDED
 
 
 def find_largest_difference(metric: str) -> float:
-    """Largest difference that two values of a metric can have: 1 for a share, 2 for a correlation, else infinite."""
+    """Largest difference that two values of a metric can have: 1 for a share, 2 for one with a sign, else infinite."""
     low, high = find_range(metric)
     return high - low

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -19,9 +19,11 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
 from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.swapped import SwappedTexts, read_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
+from emb_pipeline.tasks.metrics.swap_scores import score_swapped
 from emb_pipeline.tasks.probes.probe import ClassResponse, Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.probes.softmax import Coefficients
@@ -51,7 +53,7 @@ def evaluate_classification(
     encoder : VectorEmbedding
         The embedding.
     options : ClassificationOptions
-        Folds and probe, and whether test texts are misspelt.
+        Folds and probe, whether test texts are misspelt, and which of their words are exchanged.
     seed : int
         Seed of folds, inner folds and label shuffling.
     shuffle_labels : bool
@@ -63,7 +65,8 @@ def evaluate_classification(
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
         ``task.classes``); and ``macro_f1``, the primary metric and those that the options name, whose item scores are
         pseudo-values (`intervals.class_metrics`). Besides them the primary metric from parts of the labels, and from
-        resamples of them.
+        resamples of them; and for each list of words that are exchanged, those of
+        `emb_pipeline.tasks.metrics.swap_scores.score_swapped`.
 
     Raises
     ------
@@ -114,8 +117,8 @@ def score_predictions(
     logs = np.array(predictions["predictions"]["values"].to_pylist())
     order = np.argsort(tested)
     costs = predictions["costs"].to_pylist()[0]
-    groups = find_example_groups(task)
-    return _score_predictions(task, groups, tested[order], logs[order], options, fit_seconds=0.0, **costs)
+    groups, swapped = find_example_groups(task), read_swapped_predictions(predictions, position_of)
+    return _score_predictions(task, groups, tested[order], logs[order], options, swapped, fit_seconds=0.0, **costs)
 
 
 def _evaluate(
@@ -129,11 +132,13 @@ def _evaluate(
     groups, kept = find_example_groups(task), find_fold_groups(task, options)
     folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
     vectors = FoldVectors(task, encoder, typos=options.typos)
+    tested = find_tested(folds)
+    swapped = swap_test_texts(task.texts, tested, options.word_swaps, task.name)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
     n_classes, n_draws = len(task.classes), 0 if shuffle_labels else options.label_draws
-    metric, label = _find_primary(options), task.codes[find_tested(folds)]
+    metric, label = _find_primary(options), task.codes[tested]
     gather = partial(ClassAnswers, label, metric, n_classes)
 
     def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
@@ -170,17 +175,21 @@ def _evaluate(
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
+        for each in swapped:
+            places = each.find(test)
+            if len(places):
+                each.predicted[places] = probe.log_probabilities(vectors.encode(each.texts.take(places))).argmax(axis=1)
         fewer.score(number, of_train, of_test)
         again.score(number, partial(_answer_on_resample, training, probe, training.coordinates(of_test)))
     fewer.finish()
     again.finish()
-    tested = find_tested(folds)
     scored = _score_predictions(
         task,
         groups,
         tested,
         logs[tested],
         options,
+        swapped,
         dim=vectors.dim,
         encode_seconds=vectors.seconds,
         fit_seconds=fit_seconds,
@@ -222,14 +231,23 @@ def _score_predictions(
     tested: np.ndarray,
     logs: np.ndarray,
     options: ClassificationOptions,
+    swapped: Sequence[SwappedTexts],
     **costs_and_details: Any,
 ) -> Evaluation:
     label, names = task.codes[tested], list(dict.fromkeys([*ALWAYS, _find_primary(options), *options.metrics]))
-    values = compute_class_metrics(names, label, logs)
-    codes = {"label": label, "prediction": logs.argmax(axis=1)}
+    values, predicted = compute_class_metrics(names, label, logs), logs.argmax(axis=1)
+    metrics = {name: float(scores.mean()) for name, scores in values.items()}
+    weights: dict[str, np.ndarray] = {}
+    for each in swapped:
+        sides, says = np.full(len(task.codes), "", dtype="U6"), np.full(len(task.codes), -1)
+        sides[each.rows], says[each.rows] = each.sides, each.predicted
+        found = score_swapped(each.name, label, predicted, groups[tested], says[tested], sides[tested])
+        values, weights, metrics = {**values, **found.values}, weights | found.weights, metrics | found.metrics
+    codes = {"label": label, "prediction": predicted}
+    unit_ids, group_ids = task.example_ids[tested], task.example_ids[groups[tested]]
     return Evaluation(
-        item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values | codes),
-        metrics={name: float(scores.mean()) for name, scores in values.items()},
+        item_scores=build_item_scores(unit_ids, group_ids, values | codes, weights=weights),
+        metrics=metrics,
         predictions=build_class_predictions(task.example_ids[tested], task.classes.tolist(), label, logs),
         **costs_and_details,
     )

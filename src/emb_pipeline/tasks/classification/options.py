@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from emb_pipeline.corrupt.swap_lists import SHIPPED, Pair
+from emb_pipeline.corrupt.swaps import WordSwap
+from emb_pipeline.errors import suggest
 from emb_pipeline.tasks.options import FoldOptions
 
 Further: TypeAlias = Literal["balanced_accuracy", "mcc", "auroc", "auprc", "ece"]
 Weight: TypeAlias = Annotated[float, Field(gt=0, le=1e6)]
+SwapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class ClassificationOptions(FoldOptions):
@@ -26,3 +30,37 @@ class ClassificationOptions(FoldOptions):
         description="weight of each class's examples when the probe is tuned and fitted; balanced: inverse to the class's "
         "frequency in the training part; or class: weight, 1 for those that are not named",
     )
+    swaps: dict[SwapName, Literal["shipped"] | tuple[Pair, ...]] = Field(
+        default_factory=dict,
+        description="lists of pairs of words that are exchanged in test texts, by name: [[Emily, Lakisha], …], or shipped "
+        f"for a list of the package ({', '.join(SHIPPED)}); what changes is scored next to the texts as they are",
+    )
+
+    @field_validator("swaps")
+    @classmethod
+    def _can_be_swapped(
+        cls, swaps: dict[str, Literal["shipped"] | tuple[Pair, ...]]
+    ) -> dict[str, Literal["shipped"] | tuple[Pair, ...]]:
+        for name, pairs in swaps.items():
+            if pairs == "shipped" and name not in SHIPPED:
+                raise ValueError(f"no list called {name!r} comes with the package; {suggest(name, SHIPPED)}")
+            try:
+                _build_swap(name, pairs)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return swaps
+
+    @model_validator(mode="after")
+    def _changes_texts_in_one_way(self) -> Self:
+        if self.swaps and self.typos:
+            raise ValueError("typos and swaps are given: a typo differs where a word does; make two tasks of it")
+        return self
+
+    @property
+    def word_swaps(self) -> dict[str, WordSwap]:
+        """The lists, ready to be used."""
+        return {name: _build_swap(name, pairs) for name, pairs in self.swaps.items()}
+
+
+def _build_swap(name: str, pairs: Literal["shipped"] | tuple[Pair, ...]) -> WordSwap:
+    return WordSwap(SHIPPED[name] if pairs == "shipped" else pairs)

@@ -22,6 +22,7 @@ from emb_pipeline.embeddings.static.options import BagTuningOptions, PooledOptio
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.swapped import build_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.fine_tuning import (
     FineTuned,
@@ -32,7 +33,7 @@ from emb_pipeline.tasks.fine_tuning import (
     require_transformer,
 )
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.splits.example_folds import draw_folds, find_fold_groups
+from emb_pipeline.tasks.splits.example_folds import draw_folds, find_fold_groups, find_tested
 from emb_pipeline.text.texts import Texts
 
 
@@ -55,15 +56,23 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         learnable = tunable.select_learnable(task.name, trained_on, task.texts)
         folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
         made = [_tune_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
+        swapped = swap_test_texts(task.texts, find_tested(folds), options.word_swaps, task.name)
         parts, seconds, size, dim = [], 0.0, 0.0, 0
         for number, ((_, test), (artifact, head, _)) in enumerate(zip(folds, made, strict=True)):
-            vectors, spent = encode_texts(tunable.encoder(artifact), tested.take(test), task.name)
+            encoder = tunable.encoder(artifact)
+            vectors, spent = encode_texts(encoder, tested.take(test), task.name)
+            for each in swapped:
+                if len(places := each.find(test)):
+                    of_swapped, _ = encode_texts(encoder, each.texts.take(places), task.name)
+                    each.predicted[places] = head.log_probabilities(of_swapped).argmax(axis=1)
             parts.append(build_predictions(task.example_ids[test], head.log_probabilities(vectors)))
             seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
             if number and isinstance(artifact, EncoderFolder):
                 shutil.rmtree(artifact.path)
     artifact, _, losses = made[0]
     costs = add_costs(pa.concat_tables(parts), dim, seconds, size)
+    if swapped:
+        costs["swapped"] = build_swapped_predictions(swapped, task.example_ids)
     return FineTuned(artifact, costs, losses, len(learnable), len(trained_on) - len(learnable))
 
 

@@ -25,6 +25,8 @@ class Metric:
         Its direction.
     of_units : bool
         Whether each unit has it by itself; without, single units are compared by the first metric of their kind.
+    is_estimate : bool
+        Whether it has intervals alone, and is shown by a section of its own: nothing is claimed of its differences.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Metric:
     percent: bool = True
     higher_is_better: bool = True
     of_units: bool = True
+    is_estimate: bool = False
 
     def covers(self, name: str) -> bool:
         """Say if this is the metric of that name."""

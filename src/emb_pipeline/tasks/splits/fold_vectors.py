@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.tasks.splits.example_folds import Examples
 from emb_pipeline.tasks.splits.label_draws import explain_too_few_labels
+from emb_pipeline.text.texts import Texts
 
 
 class FoldVectors:
@@ -67,6 +68,12 @@ class FoldVectors:
         with explain_too_few_labels(self._task_name, len(part)):
             _, of_part, of_test = self._fit_again(part, test, labels)
         return of_part, of_test
+
+    def encode(self, texts: Texts) -> Vectors:
+        """Encode further texts with the embedding of the last fold: what it costs is not counted."""
+        if self._task_encoder is None:
+            return encode_texts(self._fitted, texts, self._task_name)[0]
+        return float_vectors(encode_as(self._fitted, texts, "text"), len(texts), "test texts")
 
     def _fit_again(
         self, train: np.ndarray, test: np.ndarray, labels: np.ndarray | None

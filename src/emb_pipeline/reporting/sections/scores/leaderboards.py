@@ -28,6 +28,7 @@ from emb_pipeline.reporting.wording import (
     LATENCIES,
     name_metric,
 )
+from emb_pipeline.tasks.registry import find_metric
 
 
 def view(report: Report) -> dict[str, Any]:
@@ -62,7 +63,8 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
 
 def _build_board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
-    secondary = [metric for metric in pick.find_secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
+    further = pick.find_secondary_metrics(leaderboard, each.task)
+    secondary = [metric for metric in further if metric not in LATENCIES and not find_metric(metric).is_estimate]
     leading = {row["family"] for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
