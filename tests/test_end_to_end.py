@@ -117,6 +117,17 @@ def test_tables_of_the_report_have_the_columns_of_their_schema(sequential: Path)
         assert pq.read_schema(newest).names == list(COLUMNS[name]), name
 
 
+def test_measures_of_embeddings_are_held_against_their_scores(sequential: Path) -> None:
+    """Label purity is of the embeddings of texts, but for the one whose probe learns from shuffled labels."""
+    purity = newest(sequential, "label_purity").set_index("embedding")["value"]
+    assert purity["domain.word2vec_8"] > 0.7 > 0.5 > purity["control.random_8"]
+    closeness = newest(sequential, "closeness")
+    of_purity = closeness[closeness["measure"] == "label purity"].set_index("population")
+    assert of_purity.loc["all", "n"] == 7 and of_purity.loc["without controls", "n"] == 6 and of_purity.loc["all", "rho"] > 0
+    assert set(of_purity["task"]) == {"topic"} and of_purity["uses_labels"].all()
+    assert "Do closer vectors mean better scores?" in (sequential / "data/08_reporting/tiny/latest/report.html").read_text()
+
+
 def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     from mlflow import MlflowClient
 

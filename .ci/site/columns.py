@@ -12,6 +12,8 @@ TABLES: Mapping[str, str] = {
     "factor_effects": "The effect of a factor's levels over a whole design.",
     "effects_across_tasks": "The effect of a factor's levels on average over tasks.",
     "any_difference": "Whether embeddings differ at all on a task.",
+    "closeness": "How measures that need no task go with scores on a task, over embeddings.",
+    "closeness_savings": "What is lost if the first k embeddings by a measure are evaluated in place of all.",
     "learning_curves": "Scores by the number of labels.",
     "crossovers": "Numbers of labels from which one embedding is better than another.",
     "checks": "What word vectors know: similarity, analogies, opposites, bias.",

@@ -14,12 +14,13 @@ from emb_pipeline.efficiency.latency import REQUEST_TIMES
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.pipelines.report.closeness import measure_label_purity
 from emb_pipeline.statistics.agreement.options import AgreementOptions
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.text.seen import SEEN
-from tests.pipelines.conftest import NO_FOLDERS, as_table, store_leaves
+from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, as_table, store_leaves
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 LAST = pa.table({})
@@ -65,6 +66,15 @@ def test_scores_without_seen_units_need_seen_units(topic: dict[str, pa.Table], s
     table = nodes.measure_without_seen(REPORT, LAST, task_topic={**topic, SEEN: seen}, **scores)
     assert set(table["n_seen"]) == {20} and set(table["n"]) == {60}
     assert nodes.measure_without_seen(REPORT, LAST, task_topic={**topic, SEEN: seen.slice(0, 0)}, **scores).empty
+
+
+def test_label_purity_uses_half_of_the_texts_where_all_are_tested_on(
+    topic: dict[str, pa.Table], scores: dict[str, Any], facts: pa.Table
+) -> None:
+    purity, units = measure_label_purity(NO_FOLDERS, facts, LAST, task_topic=topic, definition_topic=DEFINITION, **scores)
+    found = purity.set_index("embedding")["value"]
+    assert set(found.index) == {"task.tfidf", "task.one_hot", "control.shuffled_tfidf"} and (found > 0.8).all()
+    assert set(units["task"]) == {"topic"} and 25 <= len(units) == purity["n"].iloc[0] <= 35
 
 
 def test_the_audit_names_the_corpus_that_holds_text_of_a_task() -> None:

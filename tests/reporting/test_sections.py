@@ -33,6 +33,7 @@ PHRASES = {
     "failed": "the loss is no number",
     "leaderboards": "confusion table",
     "why": "p adjusted for the rows of a task",
+    "closeness": "first 1 of 9 embeddings loses 1.3 points",
     "agreement": "70.0\u202f% more real queries",
     "transfer": "1 of 1 dense embeddings lose less and 0 more",
     "swaps": "120 texts, 70 with the first side alone (Emily, Anne, Jill)",
@@ -49,6 +50,7 @@ PHRASES = {
 }
 OPTIONAL = {
     "agreement",
+    "closeness",
     "deploy",
     "failed",
     "labels",

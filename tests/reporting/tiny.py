@@ -140,6 +140,25 @@ TINY: dict[str, pd.DataFrame] = {
         },
     ),
     "any_difference": shaped("any_difference", {**ON_TOPIC, "labels": "all", "p_adjusted": 0.001, "label_share": 0.3}),
+    "closeness": shaped(
+        "closeness",
+        {**ON_TOPIC, "measure": "similarity", "about": "simlex999", "population": "without controls and copies"}
+        | {
+            "direction": 1,
+            "rho": 0.7,
+            "ci_low": 0.2,
+            "ci_high": 0.9,
+            "p": 0.01,
+            "p_adjusted": 0.02,
+            "n": 9,
+            "n_clusters": 7,
+        },
+    ),
+    "closeness_savings": shaped(
+        "closeness_savings",
+        {**ON_TOPIC, "measure": "similarity", "about": "simlex999", "k": 1, "n": 9, "loss": 0.013, "loss_by_chance": 0.2}
+        | {"k_by_others": True, "measure_by_others": True},
+    ),
     "learning_curves": shaped(
         "learning_curves",
         *(

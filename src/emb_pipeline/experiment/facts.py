@@ -78,6 +78,7 @@ def _describe(cell: EmbeddingSpec) -> dict[str, object]:
         "method": cell.method,
         "dim": cell.dim,
         "source": method.source,
+        "tuned_on": cell.tuned_on,
         "is_reduced": bool(method.derivation and method.derivation.resizes),
         "gives_text_vectors": "texts" in method.supports,
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce, swaps
-from emb_pipeline.reporting.sections.effects import agreement, transfer, why
+from emb_pipeline.reporting.sections.effects import agreement, closeness, transfer, why
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glossary, pairs
 
@@ -18,6 +18,7 @@ SECTIONS: tuple[Section, ...] = (
     leaderboards.SECTION,
     pairs.SECTION,
     why.SECTION,
+    closeness.SECTION,
     agreement.SECTION,
     transfer.SECTION,
     methods.SECTION,

@@ -16,6 +16,7 @@ import pyarrow as pa
 from emb_pipeline.diagnostics import tables as diagnostics
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS
+from emb_pipeline.statistics.closeness.table import CLOSENESS, CLOSENESS_SAVINGS
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
 from emb_pipeline.statistics.comparisons.outcomes import OUTCOMES
 from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
@@ -102,6 +103,8 @@ COLUMNS: Mapping[str, Schema] = {
     "factor_effects": FACTOR_EFFECTS,
     "effects_across_tasks": ACROSS_TASKS,
     "any_difference": ANY_DIFFERENCE,
+    "closeness": CLOSENESS,
+    "closeness_savings": CLOSENESS_SAVINGS,
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "checks": columns_of(diagnostics.CHECKS),
@@ -152,6 +155,8 @@ class ReportTables:
         latter on average over tasks.
     any_difference : DataFrame
         Whether embeddings differ at all.
+    closeness, closeness_savings : DataFrame
+        How measures that need no task go with scores on tasks, and what evaluating the first few by each would have lost.
     learning_curves, crossovers : DataFrame
         Scores by number of labels, and embeddings against the one that is best with all labels.
     checks, neighbors, overlaps, word_map : DataFrame
@@ -185,6 +190,8 @@ class ReportTables:
     factor_effects: pd.DataFrame = field(default_factory=partial(empty_table, "factor_effects"))
     effects_across_tasks: pd.DataFrame = field(default_factory=partial(empty_table, "effects_across_tasks"))
     any_difference: pd.DataFrame = field(default_factory=partial(empty_table, "any_difference"))
+    closeness: pd.DataFrame = field(default_factory=partial(empty_table, "closeness"))
+    closeness_savings: pd.DataFrame = field(default_factory=partial(empty_table, "closeness_savings"))
     learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
     crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
     checks: pd.DataFrame = field(default_factory=partial(empty_table, "checks"))

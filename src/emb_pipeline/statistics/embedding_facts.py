@@ -35,11 +35,13 @@ EMBEDDING_FACTS = {
     "method": "string",
     "dim": "Int64",
     "source": "string",
+    "tuned_on": "string",
     "is_reduced": "bool",
     "gives_text_vectors": "bool",
     "can_be_exported": "bool",
 }
-"""Columns of the table of embeddings. ``source``: what its method learns from. ``dim`` is missing where a task fixes it."""
+"""Columns of the table of embeddings. ``source``: what its method learns from. ``tuned_on``: the task whose labels it was
+fine-tuned on. ``dim`` is missing where a task fixes it."""
 
 
 def read_facts(table: pa.Table) -> pd.DataFrame:
@@ -106,6 +108,19 @@ def list_candidate_embeddings(facts: pd.DataFrame) -> set[str]:
 def list_exportable(facts: pd.DataFrame) -> set[str]:
     """List the embeddings that give vectors of texts outside a run, too."""
     return set(facts.loc[facts["can_be_exported"], "embedding"])
+
+
+def find_tuned_tasks(facts: pd.DataFrame) -> dict[str, set[str]]:
+    """Find the tasks whose labels each embedding has learned from, by itself or by what it was made from."""
+    known = facts.set_index("embedding")[["bases", "tuned_on"]].to_dict("index")
+
+    def find(name: Hashable) -> set[str]:
+        row = known[name]
+        before = row["bases"].split(BASES_SEPARATOR) if isinstance(row["bases"], str) else []
+        own = {str(row["tuned_on"])} if isinstance(row["tuned_on"], str) else set()
+        return own.union(*(find(base) for base in before if base in known))
+
+    return {str(name): find(name) for name in known}
 
 
 def group_sizes(facts: pd.DataFrame) -> dict[str, list[str]]:

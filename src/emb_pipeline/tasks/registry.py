@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emb_pipeline.tasks.examples.reader import ExamplesReader
     from emb_pipeline.tasks.export.answering import Answering
     from emb_pipeline.tasks.proposal import Named, Proposal
+    from emb_pipeline.tasks.splits.training_texts import TrainingTexts
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
@@ -80,6 +81,11 @@ class Kind:
         Function that scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     export : place
         Class that a chosen embedding is exported as (`emb_pipeline.tasks.export.answering.Answering`).
+    training_texts : place
+        Function that chooses training texts with a class each (`emb_pipeline.tasks.splits.training_texts`): how alike
+        neighbors are in their classes is a measure of an embedding. Empty where texts have no class.
+    is_intrinsic : bool
+        Whether its scores say how close vectors are, and nothing is learned: they are held against those of other tasks.
     display : UnitDisplay, optional
         How its test units are shown to a reader; without it the report shows none.
     learns_from_labels : bool
@@ -104,6 +110,8 @@ class Kind:
     tunes: frozenset[str] = frozenset()
     score: str = ""
     export: str = "export.vectors:TextVectors"
+    training_texts: str = ""
+    is_intrinsic: bool = False
     display: UnitDisplay | None = None
     learns_from_labels: bool = True
     labels: str = field(default="labels", metadata=FOR_PEOPLE)
@@ -202,6 +210,10 @@ class Kind:
         evaluate: Callable[..., Evaluation] = _load(self.evaluate)
         return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
+    def choose_training_texts(self, task: Any, options: BaseModel) -> TrainingTexts | None:
+        """Choose training texts with a class each; None where the kind has none."""
+        return cast("TrainingTexts", _load(self.training_texts)(task, options)) if self.training_texts else None
+
     def create_service(
         self, task: Any, encoder: Any, options: BaseModel, setting: Mapping[str, Any] | None = None
     ) -> Service:
@@ -272,6 +284,7 @@ KINDS: Mapping[str, Kind] = {
             tune="classification.tune:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
             score="classification.evaluate:score_predictions",
+            training_texts="splits.training_texts:choose_training_texts",
             export="classification.export:TextClassifier",
         ),
         Kind(
@@ -392,6 +405,7 @@ KINDS: Mapping[str, Kind] = {
             evaluate="similarity.evaluate:evaluate_similarity",
             readers="similarity.sources:READERS",
             serve="similarity.evaluate:create_similarity_service",
+            is_intrinsic=True,
             learns_from_labels=False,
         ),
         Kind(

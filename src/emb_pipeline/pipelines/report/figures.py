@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from emb_pipeline.reporting.rows import find_audit_share
 from emb_pipeline.reporting.sections.background.word_map import plot_word_map
+from emb_pipeline.reporting.sections.effects.closeness import plot_closeness
 from emb_pipeline.reporting.sections.effects.derived import plot_corruption
 from emb_pipeline.reporting.sections.effects.factors import overall_effects, plot_factors
 from emb_pipeline.reporting.sections.effects.origins import plot_origins
@@ -62,6 +63,11 @@ def draw_corruption(effects: pa.Table, task: str) -> go.Figure:
 def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
     """Draw one level of a factor minus another, on average over the rest of the grid."""
     return plot_factors(overall_effects(factor_effects.to_pandas()), level=options.level)
+
+
+def draw_closeness(closeness: pa.Table) -> go.Figure:
+    """Draw the rank correlation of each measure of embeddings with the scores on each task."""
+    return plot_closeness(closeness.to_pandas())
 
 
 def draw_word_map(word_map: pa.Table) -> go.Figure:

@@ -3,6 +3,7 @@
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
 examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen ────────┼──► figures ──► report_page
 <origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
+                                 └─► label_purity ──► closeness ───────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take is in the leaderboard; all of it waits for what `measure` times.
@@ -17,20 +18,23 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import figures, items, nodes, page
+from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 STAGE = "report"
+INTERNAL = ("claims", "label_purity", "purity_units")
+"""Tables that other steps of this stage read, and the page does not."""
 
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that compares all scores, draws the figures and writes the page."""
     scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
-    steps = [*_tables(scores, tasks), *_figures(experiment)]
-    drawn = [name for step in steps for name in step.outputs if name != "claims"]
+    definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
+    steps = [*_tables(scores, tasks), *_closeness(scores, tasks, definitions), *_figures(experiment)]
+    drawn = [name for step in steps for name in step.outputs if name not in INTERNAL]
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "budget_choices", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora]
@@ -41,7 +45,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         "diagnosis": "params:diagnosis",
         "methods": "params:methods",
         "facts": "embedding_facts",
-        **{f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks},
+        **definitions,
     }
     writing = node(page.write_page, {**run, **{name: name for name in shown}}, "report_page", name="write_page")
     return pipeline(
@@ -141,6 +145,17 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
     ]
 
 
+def _closeness(scores: Mapping[str, str], tasks: Mapping[str, str], definitions: Mapping[str, str]) -> list[Node]:
+    purity = {"folders": "params:folders", "facts": "embedding_facts", "after": "last_timed", **definitions}
+    purity |= {name: name for name in (*scores, *tasks)}
+    takes = {"options": "params:report", "decision": "params:decision", "facts": "embedding_facts"}
+    takes |= {"purity": "label_purity", "purity_units": "purity_units", **{name: name for name in scores}}
+    return [
+        node(closeness.measure_label_purity, purity, ["label_purity", "purity_units"], name="measure_label_purity"),
+        node(closeness.measure_closeness, takes, ["closeness", "closeness_savings"], name="measure_closeness"),
+    ]
+
+
 def _figures(experiment: Experiment) -> list[Node]:
     of_tasks = [
         step
@@ -151,6 +166,7 @@ def _figures(experiment: Experiment) -> list[Node]:
         *of_tasks,
         node(figures.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
         node(figures.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
+        node(figures.draw_closeness, "closeness", "closeness_figure", name="draw_closeness"),
         node(figures.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
     ]
 
