@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from emb_pipeline.embeddings.remote.options import ChatOptions
 from emb_pipeline.readers.files.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
-from emb_pipeline.readers.options import HashRange, PlacedSource
+from emb_pipeline.readers.options import FeatureColumns, HashRange, PlacedSource
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.recommendation.sources import Attribute, AttributedFile
 from emb_pipeline.tasks.registry import KINDS
@@ -42,6 +42,7 @@ A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} t
 
 _SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "sample": (HashRange, "A part of the rows or files, under `sample:` of a source."),
+    "features": (FeatureColumns, "Columns of a table that a label is predicted from, under `features:` of a source."),
     "endpoint": (ChatOptions, "A chat model behind an address, under `endpoint:` of a source."),
     "users": (AttributedFile, "A file of users or items, under `users:` or `items:` of `interactions`."),
     "attributes": (Attribute, "An attribute of users or items, under its name in `attributes:` of such a file."),
