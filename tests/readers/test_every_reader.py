@@ -116,6 +116,8 @@ def samples() -> dict[tuple[str, str], Sample]:
         {"x/answers.csv": ANSWERS.encode(), "x/qrels.txt": JUDGED.replace("2 1-Incorrect", "2 4-Excellent").encode()}
     )
     liveqa = {"questions.xml": XML.encode(), "judged.zip": judged}
+    numbered = [{"text": f"the text of row {row}", "target": row / 4} for row in range(14)]
+    no_number = {"text": "a text", "target": "high"}
     docstrings = {
         (CORPUS, "docstrings"): {},
         ("classification", "docstring_subpackages"): {"min_examples": 20},
@@ -187,9 +189,28 @@ def samples() -> dict[tuple[str, str], Sample]:
             "a.parquet",
         ),
         **{
+            ("regression", name): Sample(
+                {f"a.{name}": write_rows(name, numbered)},
+                {"reader": name, "path": f"a.{name}"},
+                {f"a.{name}": b"no Parquet" if name == "parquet" else write_rows(name, [no_number])},
+                f"a.{name}{rest}",
+            )
+            for name, rest in (("csv", ", row 2"), ("tsv", ", row 2"), ("jsonl", ", row 1"), ("parquet", ""))
+        },
+        **{
             key: Sample({}, {"reader": key[1], **NUMPY, **options}, {}, NOT_A_PACKAGE) for key, options in docstrings.items()
         },
     }
+
+
+def write_rows(reader: str, rows: list[dict[str, Any]]) -> bytes:
+    """Write rows as the files of a reader hold them."""
+    if reader == "parquet":
+        return parquet_of(pa.Table.from_pylist(rows))
+    if reader == "jsonl":
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+    lines = [list(rows[0]), *(row.values() for row in rows)]
+    return "".join({"csv": ",", "tsv": "\t"}[reader].join(map(str, line)) + "\n" for line in lines).encode()
 
 
 def read(kind: str, source: dict[str, Any], project: Path, raw: Path) -> int:

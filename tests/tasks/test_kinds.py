@@ -14,6 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 from scipy.stats import pearsonr, spearmanr
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
 from sklearn import metrics as sklearn_metrics
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.reporting.wording import name_metric
@@ -27,6 +29,7 @@ from emb_pipeline.tasks.metrics.metric import Metric
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
+from emb_pipeline.tasks.regression.task import RegressionTask
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.similarity.task import SimilarityTask
@@ -265,6 +268,27 @@ def similarity() -> Case:
     return found, {"spearman": spearmanr(own, scores).statistic, "pearson": pearsonr(own, scores).statistic}
 
 
+def regression() -> Case:
+    """The numbers of random vectors, by the library's ridge with the penalty that was chosen."""
+    rng = np.random.default_rng(6)
+    texts = names("text ", 200).tolist()
+    vectors = RandomVectors().encode(texts)
+    targets = np.round(vectors[:, :3].sum(axis=1) + rng.normal(size=200), 1).astype(np.float64)
+    split = np.where(np.arange(200) < 120, "train", "test")
+    task = RegressionTask("t", names("e", 200), Texts(texts), targets, split)
+    kind = KINDS["regression"]
+    found = kind.evaluate_embedding(task, RandomVectors(), kind.options(label_draws=0, training_draws=0), seed=0)
+    scaler, unit = StandardScaler().fit(vectors[:120]), targets[:120].std()
+    ridge = Ridge(alpha=1 / found.details["folds"][0]["c"]).fit(scaler.transform(vectors[:120]), targets[:120] / unit)
+    predicted, true = ridge.predict(scaler.transform(vectors[120:])) * unit, targets[120:]
+    return found, {
+        "spearman": spearmanr(predicted, true).statistic,
+        "rmse": sklearn_metrics.root_mean_squared_error(true, predicted),
+        "mae": sklearn_metrics.mean_absolute_error(true, predicted),
+        "r2": sklearn_metrics.r2_score(true, predicted),
+    }
+
+
 def extractive_qa() -> Case:
     """Three answers: right, two of three words (F1 4/5), and without a common word."""
     context = "The Denver Broncos won in 2016"
@@ -286,6 +310,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
     "sequence_labeling": [sequence_labeling],
     "token_classification": [token_classification],
     "similarity": [similarity],
+    "regression": [regression],
     "extractive_qa": [extractive_qa],
 }
 

@@ -22,9 +22,13 @@ class LinearHead:
     weights: np.ndarray
     intercepts: np.ndarray
 
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """Scores of the classes, or predicted numbers: shape (n_vectors, n_classes), float64."""
+        return np.asarray(np.asarray(vectors @ self.weights, dtype=np.float64) + self.intercepts)
+
     def log_probabilities(self, vectors: np.ndarray) -> np.ndarray:
         """Logarithms of the class probabilities: shape (n_vectors, n_classes), float64."""
-        scores = np.asarray(vectors @ self.weights, dtype=np.float64) + self.intercepts
+        scores = self.scores(vectors)
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 

@@ -21,6 +21,7 @@ from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
 from emb_pipeline.tasks.metrics.swap_names import SWAP_METRICS
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
+from emb_pipeline.tasks.regression.options import RegressionOptions
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.shown_units import ShownUnits, UnitDisplay
@@ -407,6 +408,27 @@ KINDS: Mapping[str, Kind] = {
             serve="similarity.evaluate:create_similarity_service",
             is_intrinsic=True,
             learns_from_labels=False,
+        ),
+        Kind(
+            "regression",
+            RegressionOptions,
+            metrics=(
+                Metric("spearman", "Spearman’s ρ", percent=False),
+                Metric("rmse", "RMSE", percent=False, higher_is_better=False),
+                Metric("mae", "MAE", percent=False, higher_is_better=False),
+                Metric("r2", "R²", percent=False),
+            ),
+            unit="test items",
+            display=UnitDisplay("regression.display:describe_numbers", text="text", answer="number"),
+            requires=frozenset({"texts"}),
+            guess="regression.guess:propose",
+            reader="regression.reader:RegressionReader",
+            checks="regression.audit:CHECKS",
+            task="regression.task:RegressionTask",
+            evaluate="regression.evaluate:evaluate_regression",
+            readers="regression.sources:READERS",
+            serve="regression.evaluate:create_regression_service",
+            export="regression.export:NumberPredictor",
         ),
         Kind(
             "extractive_qa",

@@ -12,13 +12,14 @@ _SHARE = re.compile(
     r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?|ece",
     re.DOTALL,
 )
+_HALF_BOUNDED = {"r2": (-float("inf"), 1.0), "rmse": (0.0, float("inf")), "mae": (0.0, float("inf"))}
 
 
 def find_range(metric: str) -> tuple[float, float]:
     """Smallest and largest value that a metric can have; infinite for one that has none, or that is not known here."""
     if _SIGNED.fullmatch(metric):
         return -1.0, 1.0
-    return (0.0, 1.0) if _SHARE.fullmatch(metric) else UNBOUNDED
+    return (0.0, 1.0) if _SHARE.fullmatch(metric) else _HALF_BOUNDED.get(metric, UNBOUNDED)
 
 
 def find_largest_difference(metric: str) -> float:

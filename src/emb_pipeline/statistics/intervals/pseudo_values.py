@@ -127,6 +127,56 @@ def compute_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return PseudoValues.keep_within(made, (0.0, 1.0) if is_share else UNBOUNDED)
 
 
+def compute_root_mean(squares: np.ndarray) -> np.ndarray:
+    """Pseudo-values of the root of a mean of squares, R = √mean(e²): u_i = R + (e_i² - R²) / 2R.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_units,)
+        Squared error of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is the root mean squared error; 0 throughout where there is no error.
+
+    Examples
+    --------
+    >>> compute_root_mean(np.array([1.0, 7.0])).tolist()
+    [1.25, 2.75]
+    """
+    squares = np.asarray(squares, dtype=np.float64)
+    root = float(np.sqrt(squares.mean()))
+    if root <= 0:
+        return np.zeros(len(squares))
+    return PseudoValues.keep_within(root + (squares - root**2) / (2 * root), (0.0, np.inf))
+
+
+def compute_determination(squares: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Pseudo-values of R², the share of the targets' variance that predictions explain: 1 - mean(e²) / var(y).
+
+    With A = mean(e²) and B = var(y): u_i = R² - (e_i² - A) / B + A ((y_i - ȳ)² - B) / B². How a unit moves ȳ does not
+    matter to first order.
+
+    Parameters
+    ----------
+    squares, targets : ndarray of shape (n_units,)
+        Squared error and right value of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is R²; 0 throughout where the targets do not vary.
+    """
+    squares, targets = np.asarray(squares, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    spread = np.square(targets - targets.mean())
+    error, variance = squares.mean(), spread.mean()
+    if variance <= 0:
+        return np.zeros(len(targets))
+    influence = (error * (spread - variance) / variance - (squares - error)) / variance
+    return PseudoValues.keep_within(1 - error / variance + influence, (-np.inf, 1.0))
+
+
 def recover_numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
     """Recover each unit's part in a ratio's numerator, from its pseudo-values (`compute_ratio`) and its denominator.
 

@@ -1,0 +1,59 @@
+"""Sources of texts with a number."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
+from emb_pipeline.readers.formats.json_lines import JsonlSource
+from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.registry import Reader, by_name
+
+_OF_CLASSES = ("label", "labels", "label_names", "min_examples")
+
+
+class _Numbers(Source):
+    target: str = Field(default="target", min_length=1, description="column with the number that is predicted")
+
+    @model_validator(mode="after")
+    def _classes_are_elsewhere(self) -> Self:
+        if named := [name for name in _OF_CLASSES if name in self.model_fields_set]:
+            raise ValueError(f"'{named[0]}' is for classes: name the column of the numbers under 'target'")
+        return self
+
+
+class NumbersCsvSource(_Numbers, CsvSource):
+    """Regression: texts with a number, comma-separated."""
+
+
+class NumbersTsvSource(_Numbers, TsvSource):
+    """The same, tab-separated."""
+
+
+class NumbersJsonlSource(_Numbers, JsonlSource):
+    """The same, one JSON object per line."""
+
+
+class NumbersParquetSource(_Numbers, ParquetSource):
+    """The same, Parquet files."""
+
+
+READERS = by_name(
+    *(
+        Reader(
+            name,
+            options,
+            examples="tasks.regression.reader:read_numbered_texts",
+            first_rows="tasks.regression.reader:check_numbered_texts",
+        )
+        for name, options in (
+            ("csv", NumbersCsvSource),
+            ("tsv", NumbersTsvSource),
+            ("jsonl", NumbersJsonlSource),
+            ("parquet", NumbersParquetSource),
+        )
+    )
+)
