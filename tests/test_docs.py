@@ -129,7 +129,10 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
     assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
     tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
-    assert tuned == {"category", "alike", "tools", "next_purchase"}
+    assert tuned == {"category", "alike", "price", "tools", "next_purchase"}
+    priced = {(row["embedding"], row["metric"]): row["value"] for row in rows if row["task"] == "price"}
+    assert priced["task.tfidf", "spearman"] > 0.6 and priced["task.tfidf", "rmse"] < priced["control.shuffled_tfidf", "rmse"]
+    assert (project / "data/08_reporting/shop/deployment/price/CARD.md").is_file()
     bought = {row["embedding"]: row["value"] for row in rows if row["task"] == "next_purchase" and row["primary"]}
     assert {"task.popularity", "task.item_knn", "task.ease", "task.hybrid_tfidf", "domain.glove_16"} <= set(bought)
     assert bought["task.ease"] > bought["task.popularity"] and bought["task.tfidf"] > bought["control.random_16"]
