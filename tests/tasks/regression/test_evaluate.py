@@ -116,6 +116,15 @@ def test_the_learning_curve_rises_and_each_unit_has_a_score_at_each_number_of_la
     assert found.training_draws is not None and found.training_draws.num_rows == 200
 
 
+def test_the_curve_is_of_the_metric_that_the_task_is_judged_by() -> None:
+    task, encoder = planted(2, n=300)
+    options = RegressionOptions(label_counts=(40,), label_draws=2, training_draws=2, primary_metric="r2")
+    found = evaluate_regression(task, encoder, options, seed=0)
+    curve = found.item_scores.to_pandas().query("label_fraction < 1")
+    assert set(curve["metric"]) == {"r2"} and 0 < curve["value"].mean() < found.metrics["r2"]
+    assert found.training_draws is not None and set(found.training_draws["metric"].to_pylist()) == {"r2"}
+
+
 def test_tf_idf_is_fitted_on_training_texts_alone_and_finds_the_words_that_count() -> None:
     rng = np.random.default_rng(4)
     words, worth = np.array("awful poor fine good great".split()), np.array([-2, -1, 0, 1, 2])

@@ -60,6 +60,19 @@ def test_what_is_for_classes_is_refused_and_the_way_out_works(tmp_path: Path) ->
     assert len(read(tmp_path, ROWS, target="target")) == 12
 
 
+def test_columns_are_read_next_to_texts_or_without_and_the_audit_counts_their_values(tmp_path: Path) -> None:
+    rows = [f"shop{number % 3},{number if number else ''},{number * number}" for number in range(20)]
+    features = {"categorical": ["shop"], "numeric": ["size"]}
+    reader = RegressionReader()
+    source = source_of(tmp_path, rows, "shop,size,target", features=features)
+    tables = reader.read(source, tmp_path, tmp_path, "stars")
+    counts = {line["check"]: line["count"] for line in reader.audit(tables).to_pylist()}
+    assert (counts["values.shop"], counts["missing_values.size"], counts["equal_rows"]) == (3, 1, 0)
+    assert reader.requires(source) == {"texts", "columns"}
+    with pytest.raises(ValidationError, match="'target' is the target column"):
+        source_of(tmp_path, rows, "shop,size,target", features={"numeric": ["size", "target"]})
+
+
 @pytest.mark.parametrize("split", [None, "part"])
 def test_numbers_that_are_all_equal_are_refused(split: str | None, tmp_path: Path) -> None:
     rows = [f"a text of {number},{2 if number % 2 else number},{'test' if number % 2 else 'train'}" for number in range(20)]

@@ -11,9 +11,9 @@ import numpy as np
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
+from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.probes.ridge import RidgeCoefficients, RidgeRegression
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.probes.softmax import Features
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 
 

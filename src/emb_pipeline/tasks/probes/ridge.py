@@ -14,7 +14,7 @@ import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
-from emb_pipeline.tasks.probes.softmax import Features
+from emb_pipeline.tasks.probes.regression import Features
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
 from emb_pipeline.statistics.intervals.pseudo_values import compute_determination, compute_root_mean, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.probes.number_probe import NumberProbe, NumberProbeTraining
-from emb_pipeline.tasks.probes.softmax import Features
+from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.regression.options import RegressionOptions
 from emb_pipeline.tasks.regression.task import RegressionTask
 from emb_pipeline.tasks.scores import build_item_scores
@@ -31,7 +31,7 @@ DECIMALS = 6
 
 def evaluate_regression(
     task: RegressionTask,
-    encoder: TextEncoder | TaskEncoder,
+    encoder: VectorEmbedding,
     options: RegressionOptions,
     *,
     seed: int,
@@ -46,7 +46,7 @@ def evaluate_regression(
     ----------
     task : RegressionTask
         Texts with a number.
-    encoder : TextEncoder or TaskEncoder
+    encoder : VectorEmbedding
         The embedding.
     options : RegressionOptions
         Folds and probe, and whether test texts are misspelt.
@@ -59,8 +59,8 @@ def evaluate_regression(
     -------
     Evaluation
         Item scores ``spearman``, ``rmse`` and ``r2``: pseudo-values whose means are the metrics
-        (`emb_pipeline.statistics.intervals.pseudo_values`); and ``mae``. Besides them ``spearman`` from parts of the labels,
-        and from resamples of them.
+        (`emb_pipeline.statistics.intervals.pseudo_values`); and ``mae``. Besides them the primary metric from parts of the
+        labels, and from resamples of them.
 
     Notes
     -----
@@ -78,20 +78,22 @@ def evaluate_regression(
 
 
 def create_regression_service(
-    task: RegressionTask, encoder: TextEncoder | TaskEncoder, options: RegressionOptions, setting: Setting | None
+    task: RegressionTask, encoder: VectorEmbedding, options: RegressionOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its number with a linear head."""
     tested = np.arange(len(task.targets)) if task.split is None else np.flatnonzero(task.split == "test")
     learned = tested if task.split is None else np.flatnonzero(task.split != "test")
-    requests = list(task.texts.take(tested[: options.latency_requests]))
-    fitted = encoder.fit(task.texts.take(learned)) if isinstance(encoder, TaskEncoder) else encoder
+    requests = task.texts.take(tested[: options.latency_requests]).list_single()
+    fitted: Any = encoder
+    if is_fitted_on_tasks(encoder):
+        fitted, _ = fit_encode(encoder, task.texts.take(learned), task.targets[learned])
     head = LinearHead(np.random.default_rng(0).standard_normal((fitted.dim, 1), dtype=np.float32), np.zeros(1))
     return Service(lambda text: head.scores(encode_unstored(fitted, text)), requests)
 
 
 def _evaluate(
     task: RegressionTask,
-    encoder: TextEncoder | TaskEncoder,
+    encoder: VectorEmbedding,
     options: RegressionOptions,
     *,
     seed: int,
@@ -110,16 +112,28 @@ def _evaluate(
         return NumberProbeTraining(of_rows, targets, codes, kept[rows], options, seed=seed)
 
     def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        """Correlate the numbers of a probe that is tuned and fitted on a part of the labels."""
-        return _correlate(train_probe(of_part, part).probe().predict(of_test), task.targets[test])
+        """Predict the numbers of test texts by a probe that is tuned and fitted on a part of the labels."""
+        return train_probe(of_part, part).probe().predict(of_test)
 
+    metric, gather = options.primary_metric or "spearman", partial(_NumberAnswers, task, folds, options)
     n_classes, n_draws = int(task.codes.max()) + 1, 0 if shuffle_labels else options.label_draws
-    fewer = FewerLabels(task, vectors, folds, options, score_part, metric="spearman", n_classes=n_classes, n_draws=n_draws)
-    again = LearnedAgain("spearman", groups, folds, 0 if shuffle_labels else options.training_draws)
+    fewer = FewerLabels(
+        task,
+        vectors,
+        folds,
+        options,
+        score_part,
+        metric=metric,
+        n_classes=n_classes,
+        n_draws=n_draws,
+        labels=task.targets,
+        gather=gather,
+    )
+    again = LearnedAgain(metric, groups, folds, 0 if shuffle_labels else options.training_draws, gather)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         order = rng.permutation(len(train)) if shuffle_labels else None
-        of_train, of_test = vectors.of_fold(train, test)
+        of_train, of_test = vectors.of_fold(train, test, task.targets[train if order is None else train[order]])
         started = perf_counter()
         training = train_probe(of_train, train, order)
         probe = training.probe()
@@ -128,9 +142,11 @@ def _evaluate(
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
-        again.score(number, partial(_score_resample, training, probe, training.coordinates(of_test), task.targets[test]))
+        again.score(number, partial(_predict_on_resample, training, probe, training.coordinates(of_test)))
+    fewer.finish()
+    again.finish()
     tested = find_tested(folds)
-    values = _score_numbers(task, folds, predicted)
+    values = _score_numbers(task, folds, predicted[tested])
     scored = Evaluation(
         item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
@@ -153,27 +169,41 @@ def _evaluate(
     return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
 
 
+class _NumberAnswers:
+    """Numbers that several probes predict for the test texts."""
+
+    def __init__(self, task: RegressionTask, folds: list[Fold], options: RegressionOptions, n_draws: int) -> None:
+        self._task, self._folds, self._metric = task, folds, options.primary_metric or "spearman"
+        self._predicted = np.zeros((n_draws, len(find_tested(folds))))
+
+    def note(self, draw: int, units: np.ndarray, predicted: np.ndarray) -> None:
+        """Note what a probe predicts for some of them."""
+        self._predicted[draw, units] = predicted
+
+    def score(self) -> np.ndarray:
+        """Compute the metric's value of each text, for each probe: shape (n_draws, n_units)."""
+        scored = [_score_numbers(self._task, self._folds, each)[self._metric] for each in self._predicted]
+        return np.array(scored, dtype=np.float64).reshape(self._predicted.shape)
+
+
 def _score_numbers(task: RegressionTask, folds: list[Fold], predicted: np.ndarray) -> dict[str, np.ndarray]:
-    """Score the tested examples, in their order."""
+    """Score the numbers that are predicted for the tested examples, in their order."""
     tested = find_tested(folds)
-    spearman = np.zeros(len(task.targets))
+    spearman, targets = np.zeros(len(tested)), task.targets[tested]
     for _, test in folds:
-        spearman[test] = _correlate(predicted[test], task.targets[test])
-    errors = predicted[tested] - task.targets[tested]
+        places = np.searchsorted(tested, test)
+        ranked = np.round(predicted[places] / (targets.std() or 1.0), DECIMALS)
+        spearman[places] = compute_spearman(ranked, targets[places])
+    errors = predicted - targets
     return {
-        "spearman": spearman[tested],
+        "spearman": spearman,
         "rmse": compute_root_mean(np.square(errors)),
         "mae": np.abs(errors),
-        "r2": compute_determination(np.square(errors), task.targets[tested]),
+        "r2": compute_determination(np.square(errors), targets),
     }
 
 
-def _correlate(predicted: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Pseudo-values of Spearman's ρ of predictions, with ties where they differ by rounding alone."""
-    return compute_spearman(np.round(predicted / (targets.std() or 1.0), DECIMALS), targets)
-
-
-def _score_resample(
-    training: NumberProbeTraining, probe: NumberProbe, coordinates: Features, targets: np.ndarray, rows: np.ndarray
+def _predict_on_resample(
+    training: NumberProbeTraining, probe: NumberProbe, coordinates: Features, rows: np.ndarray
 ) -> np.ndarray:
-    return _correlate(probe.to_numbers(training.on_resample(rows, probe), coordinates), targets)
+    return probe.to_numbers(training.on_resample(rows, probe), coordinates)

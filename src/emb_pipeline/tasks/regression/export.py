@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.vectors import encode_texts
+from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
@@ -50,7 +50,7 @@ class NumberPredictor:
     def fit(
         cls,
         task: RegressionTask,
-        encoder: TextEncoder | TaskEncoder,
+        encoder: VectorEmbedding,
         options: RegressionOptions,
         *,
         seed: int,
@@ -64,8 +64,8 @@ class NumberPredictor:
         texts, targets = task.texts.take(train), task.targets[train]
         groups = find_fold_groups(task, options)[train]
         with threadpool_limits(1):
-            fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
-            vectors, _ = encode_texts(fitted, texts, task.name)
+            fitted, vectors = fit_encode(encoder, texts, targets)
+            vectors = float_vectors(vectors, len(texts), task.name)
             probe = NumberProbeTraining(vectors, targets, task.codes[train], groups, options, seed=seed).probe()
         return cls(cut_as(texts, fitted), probe.head(), float(targets.mean()))
 

@@ -15,6 +15,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import READERS as FORMATS
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.text_checks import require_parts
+from emb_pipeline.tasks.examples.columns import FeatureValues
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -26,7 +27,8 @@ from emb_pipeline.tasks.examples.reader import (
 from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.regression.audit import audit_regression
 from emb_pipeline.tasks.regression.sources import READERS
-from emb_pipeline.text.seen import SEEN, add_near_groups, find_seen_classification
+from emb_pipeline.text.columns import ROW_AS_TEXT
+from emb_pipeline.text.seen import NOTHING_SEEN, SEEN, add_near_groups, find_seen_classification
 from emb_pipeline.text.texts import tokenize_tables
 from emb_pipeline.text.tokenizer import Tokenizer
 
@@ -69,6 +71,10 @@ class RegressionReader(ExamplesReader):
         """List texts outside the training part; all of them where folds are drawn."""
         return list_texts_outside_training(tables["examples"])
 
+    def requires(self, source: Any) -> frozenset[str] | None:
+        """Require vectors of texts; of examples with features, those of their columns will do, too."""
+        return frozenset({"texts"} if source.features is None else {"texts", "columns"})
+
 
 def complete_numbered(examples: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
     """Find near-duplicates of texts with a number, and the test texts that are seen in training.
@@ -88,7 +94,10 @@ def complete_numbered(examples: pa.Table, name: str, tokenizer: Tokenizer = "def
         if len(set(numbers)) < 2:
             what = "every text" if None in examples["split"].to_pylist() else f"every text of the part '{part}'"
             raise DataError(name, f"gives {what} the number {numbers[0]:g}", "check which column is the target")
-    tables = add_near_groups(tokenize_tables({"examples": examples}, tokenizer))
+    tables = tokenize_tables({"examples": examples}, tokenizer)
+    if ROW_AS_TEXT in examples.column_names:  # rows that differ in a value are no copies of each other
+        return {**tables, SEEN: NOTHING_SEEN}
+    tables = add_near_groups(tables)
     return {**tables, SEEN: find_seen_classification(tables)}
 
 
@@ -108,7 +117,8 @@ def read_regression(source: RegressionSource, raw: Path, project: Path, bad: Bad
     -------
     pa.Table
         example_id, text, target (float64), split (train, validation, test; null throughout where there is no official
-        split), and group, where the source names a column for it.
+        split), group, where the source names a column for it, and one column for each of its features
+        (`emb_pipeline.text.columns`).
 
     Raises
     ------
@@ -130,10 +140,9 @@ def read_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) -> 
         left_out = f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
         raise DataError(source.origin, f"has {len(found)} texts with a number{left_out}", f"give at least {FEWEST_EXAMPLES}")
     schema = EXAMPLES_SCHEMA.append(GROUP) if source.group is not None else EXAMPLES_SCHEMA
-    columns = list(zip(*found, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
-    )
+    *columns, values = zip(*found, strict=True)
+    made = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=False)]
+    return FeatureValues(source).add_columns(pa.Table.from_arrays(made, schema=schema), values)
 
 
 def check_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
@@ -144,16 +153,18 @@ def check_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) ->
 
 def _read_rows(
     source: Any, raw: Path, project: Path, bad: BadRows
-) -> Iterator[tuple[str, str, float, str | None, str | None]]:
+) -> Iterator[tuple[str, str, float, str | None, str | None, dict[str, Any]]]:
+    features = FeatureValues(source)
     labeled = source.model_copy(update={"label": source.target})
     places: dict[str, str] = {}
-    for place, example_id, text, value, split, group in FORMATS[source.reader].read_labeled_texts(
+    for place, example_id, text, value, split, group, *given in FORMATS[source.reader].read_labeled_texts(
         labeled, raw, project, bad
     ):
         if bad.leaves_out_empty and not (text.strip() and value.strip()):
             bad.leave_out_empty(place)
             continue
         try:
+            values = features.check(place, text, given)
             if not text.strip():
                 raise DataError(place, "the text is empty", "fill it in or drop the row, or say 'empty: leave_out'")
             number = _read_number(value, place, source.target)
@@ -165,7 +176,7 @@ def _read_rows(
             bad.take(error)
             continue
         places[example_id] = place
-        yield example_id, text, number, split, group
+        yield example_id, text, number, split, group, values
 
 
 def _read_number(value: str, place: str, column: str) -> float:

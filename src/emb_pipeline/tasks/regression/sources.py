@@ -12,11 +12,18 @@ from emb_pipeline.readers.formats.parquet import ParquetSource
 from emb_pipeline.readers.options import Source
 from emb_pipeline.readers.registry import Reader, by_name
 
-_OF_CLASSES = ("label", "labels", "label_names", "min_examples")
+_OF_CLASSES = ("label", "labels", "label_names", "merge_labels", "min_examples")
 
 
 class _Numbers(Source):
     target: str = Field(default="target", min_length=1, description="column with the number that is predicted")
+
+    @model_validator(mode="after")
+    def _target_is_no_feature(self) -> Self:
+        features = getattr(self, "features", None)
+        if features is not None and self.target in features.names:
+            raise ValueError(f"features: '{self.target}' is the target column: it would give the answer away")
+        return self
 
     @model_validator(mode="after")
     def _classes_are_elsewhere(self) -> Self:

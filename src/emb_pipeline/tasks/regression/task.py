@@ -54,10 +54,7 @@ class RegressionTask:
     @cached_property
     def codes(self) -> np.ndarray:
         """Stratum of each example by its number, from 0 on; equal numbers have the same."""
-        _, value_of, sizes = np.unique(self.targets, return_inverse=True, return_counts=True)
-        middles = (np.cumsum(sizes) - sizes / 2) / len(self.targets)
-        strata = np.floor(STRATA * middles)[value_of]
-        return np.asarray(np.unique(strata, return_inverse=True)[1], dtype=np.int64)
+        return find_strata(self.targets)
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "regression") -> RegressionTask:
@@ -72,3 +69,17 @@ class RegressionTask:
         ids, targets = read_unique_ids(table, "example_id", name), table["target"].to_numpy()
         split, groups, near = (read_optional_column(table, column, name) for column in ("split", "group", NEAR_GROUP))
         return cls(name, ids, take_texts(tables, "examples"), targets, split, groups, near)
+
+
+def find_strata(targets: np.ndarray) -> np.ndarray:
+    """Find the stratum of each number, from 0 on; equal numbers have the same.
+
+    Examples
+    --------
+    >>> find_strata(np.array([1.0, 5.0, 5.0, 5.0, 5.0, 5.0])).tolist()
+    [0, 1, 1, 1, 1, 1]
+    """
+    _, value_of, sizes = np.unique(targets, return_inverse=True, return_counts=True)
+    middles = (np.cumsum(sizes) - sizes / 2) / len(targets)
+    strata = np.floor(STRATA * middles)[value_of]
+    return np.asarray(np.unique(strata, return_inverse=True)[1], dtype=np.int64)
