@@ -119,6 +119,19 @@ def tagged_lines(folder: Path) -> list[Path]:
     return [folder]
 
 
+def treebank(folder: Path) -> list[Path]:
+    draw = random.Random(10)
+    for name, n_sentences in (("en-ud-train.conllu", 60), ("en-ud-test.conllu", 30)):
+        sentences = []
+        for number in range(n_sentences):
+            tool, other = draw.choices(WORDS["garden"], k=2)
+            tagged = [("a", "DET"), (tool, "NOUN"), ("and", "CCONJ"), (other, "NOUN"), (f"no{draw.randint(0, 999)}", "NUM")]
+            rows = [f"{n}\t{word}\t_\t{tag}\t_\t_\t0\troot\t_\t_" for n, (word, tag) in enumerate(tagged, 1)]
+            sentences.append("\n".join([f"# newdoc id = {number}", f"# text = {tool}", *rows]))
+        (folder / name).write_text("\n\n".join(sentences) + "\n\n")
+    return [folder]
+
+
 def lists_of_tags(folder: Path) -> list[Path]:
     draw = random.Random(2)
     rows = []
@@ -237,6 +250,7 @@ LAYOUTS: dict[Callable[[Path], list[Path]], str] = {
     scored_pairs: "similarity",
     tagged_lines: "sequence_labeling",
     lists_of_tags: "sequence_labeling",
+    treebank: "token_classification",
     three_tables: "retrieval",
     benchmark: "retrieval",
     questions_and_answers: "retrieval",

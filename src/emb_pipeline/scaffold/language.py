@@ -133,6 +133,8 @@ def _read_texts(path: Path, file: Described) -> Iterator[str]:
         return
     if file.shape == "tagged_words":
         yield " ".join(line.split()[0] for line in lines if line.strip())
+    elif file.shape == "treebank":
+        yield " ".join(line.split("\t")[1] for line in lines if "\t" in line and not line.startswith("#"))
     elif path.suffix in (".jsonl", ".ndjson"):
         for line in lines:
             yield from _list_values(_parse(line))

@@ -378,6 +378,7 @@ KINDS: Mapping[str, Kind] = {
             unit="test sentences",
             display=UnitDisplay("token_classification.display:describe_tagged_words", "sentence", "tags", group="length"),
             requires=frozenset({"tokens"}),
+            guess="token_classification.guess:propose",
             reader="token_classification.reader:TokenClassificationReader",
             checks="token_classification.audit:CHECKS",
             task="token_classification.task:TokenClassificationTask",

@@ -21,16 +21,20 @@ from emb_pipeline.readers.files.archives import is_archive, read_archive_members
 from emb_pipeline.readers.files.content import open_content
 from emb_pipeline.readers.files.named_files import NamedFile, iter_files
 from emb_pipeline.readers.files.signatures import PACKED
+from emb_pipeline.readers.formats.conllu import COLUMNS, NOTHING
 from emb_pipeline.readers.formats.documents.source import SUFFIXES as DOCUMENT_SUFFIXES
 from emb_pipeline.readers.registry import READERS
 
 MOST_ROWS = 200_000
 """Rows that are looked at."""
-Shape = Literal["rows", "tagged_words", "questions", "benchmark", "documents", "class_folders", "labeled_lines", "lines"]
+Shape = Literal[
+    "rows", "tagged_words", "treebank", "questions", "benchmark", "documents", "class_folders", "labeled_lines", "lines"
+]
 """How a file or a folder holds what it holds; ``benchmark``: corpus.jsonl, queries.jsonl and qrels, as BEIR has them."""
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _DELIMITERS = (",", "\t", ";", "|", "::")
 _TAG = re.compile(r"O|[BIESLU]-\S+")
+_WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _LABEL = re.compile(r"[\w+/:-]*\w")
 _FEW_LINES = 200
 
@@ -132,7 +136,7 @@ def _describe_file(path: Path, project: Path) -> Described:
         raise DataError(shown, "the file is empty", "name a file with rows")
     if suffix == ".json":
         return _describe_json(file, shown)
-    if tagged := _describe_tagged_words(file, first, written):
+    if tagged := _describe_treebank(file, first, written) or _describe_tagged_words(file, first, written):
         return tagged
     if _SUFFIXES.get(suffix) == "jsonl" or (first[0].lstrip().startswith("{") and _is_json(first[0])):
         return _describe_rows(file, "jsonl", written)
@@ -170,7 +174,7 @@ def _describe_folder(folder: Path, project: Path) -> list[Described]:
         (Path(Path(name).stem) if Path(name).suffix in PACKED else Path(name)).suffix.casefold() for name in names
     )
     (common, n_common), *_ = suffixes.most_common(1)
-    if common in _SUFFIXES or common in (".iob", ".conll", ".bio", ".iob2"):
+    if common in _SUFFIXES or common in (".iob", ".conll", ".bio", ".iob2", ".conllu"):
         return [_describe_file(folder / name, project) for name in names if not _is_note(name)]
     parents = Counter(str(PurePosixPath(name).parent) for name in names)
     is_sorted_by_class = len(parents) >= 2 and n_common > 2 * len(parents) and common in (".txt", ".text", "")
@@ -235,6 +239,22 @@ def _describe_json(file: NamedFile, shown: str) -> Described:
     raise DataError(shown, "it is JSON of no known layout", "write one JSON object per line (.jsonl)")
 
 
+def _describe_treebank(file: NamedFile, first: Sequence[str], written: Mapping[str, Any]) -> Described | None:
+    """Describe a word per line in the ten columns of CoNLL-U; its tag is the first column of tags that is filled."""
+    rows = [_split_tabs(line) for line in first if line.strip() and not line.startswith("#")]
+    if len(rows) < 2 or not all(len(row) == len(COLUMNS) and _WORD_NUMBER.fullmatch(row[0]) for row in rows):
+        return None
+    words = [dict(zip(COLUMNS, row, strict=True)) for row in rows if row[0].isdigit()]
+    filled = [name for name in ("upos", "xpos", "deprel") if all(word[name] != NOTHING for word in words)]
+    if not filled:
+        return None
+    options = {**written, "column": filled[0]}
+    if any(line.startswith("# newdoc") for line in first):
+        options["group"] = "document"
+    n_sentences, n_words = _count_sentences(file, str(written.get("encoding", "utf-8")), "#")
+    return Described(file.name, "treebank", "conllu", options, n_items=n_sentences, words=n_words / max(n_sentences, 1))
+
+
 def _describe_tagged_words(file: NamedFile, first: Sequence[str], written: Mapping[str, Any]) -> Described | None:
     """Describe a token and its tag per line, with blank lines between sentences."""
     filled = [line for line in first if line.strip() and not line.startswith("-DOCSTART-")]
@@ -257,12 +277,12 @@ def _split_tabs(line: str) -> list[str]:
     return line.rstrip("\r\n").split("\t")
 
 
-def _count_sentences(file: NamedFile, encoding: str) -> tuple[int, int]:
+def _count_sentences(file: NamedFile, encoding: str, no_word: str = "-DOCSTART-") -> tuple[int, int]:
     n_sentences = n_words = 0
     inside = False
     with open_content(file) as content:
         for line in io.TextIOWrapper(content, encoding=encoding):
-            is_word = bool(line.strip()) and not line.startswith("-DOCSTART-")
+            is_word = bool(line.strip()) and not line.startswith(no_word)
             n_words += is_word
             n_sentences += is_word and not inside
             inside = is_word
