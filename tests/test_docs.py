@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
+from emb_pipeline.experiment.model import TaskDefinition
+from emb_pipeline.tasks.classification.options import ClassificationOptions
 from tests.conftest import PROJECT, copy_code, run_kedro
 from tests.embeddings.remote.server import Service, serve
 from tests.forked import run_in_fork
@@ -141,6 +144,15 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     assert len(drawn) == len(places) and {word for word, row in drawn.items() if row["probe"]} == {"kettle", "spade", "desk"}
     page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
     assert "a request, median" in page and "Mixed with a recommender" in page
+
+
+def test_options_that_the_page_only_shows_are_known() -> None:
+    blocks = BLOCK.findall((PROJECT / "docs/your-own-data.md").read_text(encoding="utf-8"))
+    shown = [yaml.safe_load(body) for _, target, body in blocks if target == "grid"]
+    transfer, swaps = shown
+    tasks = {name: TaskDefinition.model_validate(task) for name, task in transfer["task_definitions"].items()}
+    assert {pair["within"] for pair in transfer["report"]["transfers"]} <= set(tasks)
+    assert set(ClassificationOptions.model_validate(swaps["evaluation"]).word_swaps) == {"names", "brands", "persons"}
 
 
 @pytest.mark.slow
