@@ -110,6 +110,7 @@ def test_a_sound_use_case_passes() -> None:
             {"report": {"transfers": [{"within": "topic", "across": "topics"}]}},
             "report.transfers[0].across: 'topics' is no task of the grid; did you mean 'topic'?",
         ),
+        ({"report": {"label_errors": "consensu"}}, "'consensu' is no embedding of the grid; did you mean 'consensus'?"),
         ({"report": {"transfers": [{"within": "topic", "across": "topic"}]}}, "topic and topic are one task"),
         (
             {"decision": {"margins": {"topics": 0.1}}},

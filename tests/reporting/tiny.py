@@ -326,6 +326,38 @@ TINY: dict[str, pd.DataFrame] = {
             },
         },
     ),
+    "label_errors": shaped(
+        "label_errors",
+        {
+            "task": "topic",
+            "unit_id": "t7",
+            "text": "an itching rash",
+            "label": "heart",
+            "likely": "skin",
+            "votes": 4,
+            "voters": 5,
+            "confidence": 0.9,
+            "probability_of_label": 0.05,
+        },
+    ),
+    "without_label_errors": shaped(
+        "without_label_errors",
+        *(
+            {
+                **ON_TOPIC,
+                "embedding": name,
+                "origin": name.partition(".")[0],
+                "n": 200,
+                "n_left_out": 1,
+                "value": value,
+                "value_without": value + 0.02,
+                "ci_low": value - 0.03,
+                "ci_high": value + 0.06,
+                "difference": -0.02,
+            }
+            for name, value in ((BASELINE, 0.8), (DENSE, 0.7))
+        ),
+    ),
     "audit": of_frame("audit", audit(("leakage", 12, 300), ("classes", 3, 3))),
     "without_seen": shaped(
         "without_seen",

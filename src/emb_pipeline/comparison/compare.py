@@ -36,6 +36,7 @@ from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.tasks.item_examples import MOST_CHARACTERS, compare_items
+from emb_pipeline.tasks.label_errors import find_label_errors
 from emb_pipeline.tasks.registry import KINDS, list_estimates, list_lower_metrics
 from emb_pipeline.text.seen import SEEN
 
@@ -156,6 +157,9 @@ def _build_tables(
         for each in scored
     ]
     seen = {NAME: set(task.tables[SEEN]["unit_id"].to_pylist())} if SEEN in task.tables else {}
+    label_errors, without = find_label_errors(
+        measured.join("label_doubts").to_pandas(), cells, list_candidates(facts), {NAME: task.tables}, [item_scores], options
+    )
     return ReportTables(
         leaderboard=board,
         comparisons=compared,
@@ -170,6 +174,8 @@ def _build_tables(
         failures=failures,
         class_results=measured.join("class_results").to_pandas(),
         confusions=measured.join("confusions").to_pandas(),
+        label_errors=label_errors,
+        without_label_errors=without,
         audit=_audit(task),
         without_seen=score_unseen([item_scores], seen, metrics, options.resampling),
     )

@@ -23,6 +23,7 @@ from emb_pipeline.experiment.training import build_training_record, compile_meth
 from emb_pipeline.storage.failures import FAILURES, Failed, build_failures_table
 from emb_pipeline.tasks.cell_tables import LABEL_DRAWS, build_cells_table
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, compute_class_results, count_confusions
+from emb_pipeline.tasks.metrics.label_doubts import LABEL_DOUBTS, list_label_doubts
 from emb_pipeline.tasks.scores import ITEM_SCORES, TRAINING_DRAWS
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
@@ -37,7 +38,7 @@ class Measured:
     ----------
     item_scores, training_draws : list of Table
         Scores of each unit, and those by probes that learned from resamples of the training labels.
-    cells, label_draws, class_results, confusions : list of Table
+    cells, label_draws, class_results, label_doubts, confusions : list of Table
         What each embedding scored and cost; scores by number of labels; results of classes.
     failed : list of Failed
         Embeddings that could not be evaluated.
@@ -48,6 +49,7 @@ class Measured:
     cells: list[pa.Table] = field(default_factory=list)
     label_draws: list[pa.Table] = field(default_factory=lambda: [LABEL_DRAWS.empty_table()])
     class_results: list[pa.Table] = field(default_factory=lambda: [CLASS_RESULTS.empty_table()])
+    label_doubts: list[pa.Table] = field(default_factory=lambda: [LABEL_DOUBTS.empty_table()])
     confusions: list[pa.Table] = field(default_factory=lambda: [CONFUSIONS.empty_table()])
     failed: list[Failed] = field(default_factory=list)
 
@@ -113,6 +115,7 @@ def _measure_one(
     ]
     found.label_draws.append(pa.Table.from_pylist(rows, schema=LABEL_DRAWS))
     found.class_results.append(compute_class_results(predicted, definition.name, spec.name))
+    found.label_doubts.append(list_label_doubts(predicted, definition.name, spec.name))
     found.confusions.append(count_confusions(predicted, definition.name, spec.name))
 
 

@@ -15,6 +15,7 @@ from emb_pipeline.experiment.fast import keep_first
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.parameters import SECTIONS, WRITTEN_OUT, Parameters, find_names
 from emb_pipeline.experiment.problems import GridError, ParametersError, describe_problems, find_problems
+from emb_pipeline.statistics.label_errors import CONSENSUS, NONE
 from emb_pipeline.tasks.registry import KINDS
 
 
@@ -167,6 +168,10 @@ def _find_unlike_transfers(parameters: Parameters) -> Iterator[_Found]:
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:
     """Find embeddings that a section names and the grid does not have."""
+    listed = parameters.report.get("label_errors", CONSENSUS)
+    if listed not in (*names, CONSENSUS, NONE):
+        reason = f"{listed!r} is no embedding of the grid"
+        yield _Found("report", "report.label_errors", reason, suggest(str(listed), [CONSENSUS, NONE, *names]))
     for option, also in (("embeddings", ()), ("beside", METHODS), ("words", METHODS), ("sparse", METHODS)):
         named = parameters.vector_search.get(option)
         for name in named if isinstance(named, list | tuple) else ():

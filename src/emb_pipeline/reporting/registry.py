@@ -6,7 +6,7 @@ A new section is one file, one template, and one line here (docs/add-a-report-se
 from __future__ import annotations
 
 from emb_pipeline.reporting.section import Section
-from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce, swaps
+from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, label_errors, reproduce, swaps
 from emb_pipeline.reporting.sections.effects import agreement, closeness, transfer, why
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glossary, pairs
@@ -28,6 +28,7 @@ SECTIONS: tuple[Section, ...] = (
     diagnosis.SECTION,
     compared.SECTION,
     audit.SECTION,
+    label_errors.SECTION,
     cost.SECTION,
     search.SECTION,
     stack.SECTION,

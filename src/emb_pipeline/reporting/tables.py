@@ -27,6 +27,8 @@ from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.effects.across_tasks import ACROSS_TASKS
 from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, SHARES
+from emb_pipeline.statistics.label_errors import LABEL_ERRORS
+from emb_pipeline.statistics.label_errors import WITHOUT as WITHOUT_LABEL_ERRORS
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
 from emb_pipeline.statistics.score_tables import make_table
@@ -124,6 +126,8 @@ COLUMNS: Mapping[str, Schema] = {
     "agreement_pairs": AGREEMENT_PAIRS,
     "transfers": TRANSFERS,
     "transfer_pairs": TRANSFER_PAIRS,
+    "label_errors": LABEL_ERRORS,
+    "without_label_errors": WITHOUT_LABEL_ERRORS,
     "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
     "embeddings": EMBEDDINGS,
@@ -175,6 +179,8 @@ class ReportTables:
         How far the order of embeddings on made queries agrees with that on real ones; and each difference on both.
     transfers, transfer_pairs : DataFrame
         Scores on texts of the domain that was learned from, and on those of another one; and differences of both.
+    label_errors, without_label_errors : DataFrame
+        Test items whose label is likely wrong, and scores with and without these.
     audit, without_seen : DataFrame
         Data audit, and scores with and without the test units whose text was seen in training.
     embeddings, corpora : DataFrame
@@ -211,6 +217,8 @@ class ReportTables:
     agreement_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "agreement_pairs"))
     transfers: pd.DataFrame = field(default_factory=partial(empty_table, "transfers"))
     transfer_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "transfer_pairs"))
+    label_errors: pd.DataFrame = field(default_factory=partial(empty_table, "label_errors"))
+    without_label_errors: pd.DataFrame = field(default_factory=partial(empty_table, "without_label_errors"))
     audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
     without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
     embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.statistics.agreement.options import AgreementOptions
+from emb_pipeline.statistics.label_errors import CONSENSUS
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.transfer.options import TransferOptions
 
@@ -24,6 +25,11 @@ class ReportOptions(BaseModel):
         le=200,
         description="test items that the page shows of any two embeddings: those that they differ on, with their text; "
         "0: no text of a test item is in the page or in its tables",
+    )
+    label_errors: str = Field(
+        default=CONSENSUS,
+        description="which labels of test items are listed as likely wrong: consensus, those that most embeddings doubt; "
+        "the name of an embedding: those that it doubts; none",
     )
     agreement: tuple[AgreementOptions, ...] = Field(
         default=(), description="tasks with made queries, each with one of real queries that it is compared with"

@@ -15,6 +15,7 @@ from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.storage.failures import FAILURES, Failed, build_failures_table
 from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, compute_class_results, count_confusions
+from emb_pipeline.tasks.metrics.label_doubts import LABEL_DOUBTS, list_label_doubts
 from emb_pipeline.tasks.scores import ITEM_SCORES, TRAINING_DRAWS
 
 KNOWN = (
@@ -80,6 +81,7 @@ COPIED = {
     "failures": FAILURES,
     "class_results": CLASS_RESULTS,
     "confusions": CONFUSIONS,
+    "label_doubts": LABEL_DOUBTS,
 }
 """Tables of an embedding that are stored again where all of an origin are gathered: they are small."""
 
@@ -143,6 +145,7 @@ def gather_tasks(
             [CLASS_RESULTS.empty_table(), *(compute_class_results(*each) for each in predicted)]
         ),
         "confusions": pa.concat_tables([CONFUSIONS.empty_table(), *(count_confusions(*each) for each in predicted)]),
+        "label_doubts": pa.concat_tables([LABEL_DOUBTS.empty_table(), *(list_label_doubts(*each) for each in predicted)]),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import binomtest
 from seqeval.metrics import classification_report
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -90,3 +91,18 @@ def test_entities_have_seqevals_scores_by_type_and_their_spans() -> None:
         assert (row["precision"] or 0, row["recall"], row["f1"], row["n"]) == pytest.approx(
             (of_type["precision"], of_type["recall"], of_type["f1-score"], of_type["support"])
         )
+
+
+def test_recall_has_wilsons_interval_and_predictions_their_confidence() -> None:
+    logs = np.log([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6]])
+    table = build_class_predictions(np.array(["a", "b", "c", "d"]), ["heart", "skin"], np.array([0, 0, 0, 1]), logs)
+    rows = {row["class"]: row for row in compute_class_results(table, "t", "e").to_pylist()}
+    known = proportion_interval(2, 3)
+    assert (rows["heart"]["recall_low"], rows["heart"]["recall_high"]) == pytest.approx(known, abs=1e-4)
+    assert rows["heart"]["confidence"] == pytest.approx(0.8)  # of two predictions, both right
+    assert rows["skin"]["confidence"] == pytest.approx(0.7) and rows["skin"]["precision"] == 0.5
+
+
+def proportion_interval(hits: int, n: int) -> tuple[float, float]:
+    found = binomtest(hits, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)

@@ -13,6 +13,7 @@ from emb_pipeline.statistics.embedding_facts import list_candidates, read_facts
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES, MOST_CHARACTERS, compare_items
+from emb_pipeline.tasks.label_errors import find_label_errors
 from emb_pipeline.tasks.registry import KINDS
 
 
@@ -43,3 +44,22 @@ def compare_on_items(
         pd.concat([make_table([], OUTCOMES), *outcomes], ignore_index=True),
         pa.concat_tables([ITEM_EXAMPLES.empty_table(), *examples]).unify_dictionaries(),
     )
+
+
+def list_label_errors(
+    options: ReportOptions, facts: pa.Table, after: pa.Table, **parts: Any
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """List labels that are likely wrong, once for the page and once to be handed back; and score without these items.
+
+    ``after`` as in `compare_on_items`.
+    """
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    found, without = find_label_errors(
+        concatenate_tables(scores, "label_doubts"),
+        concatenate_tables(scores, "cells"),
+        list_candidates(read_facts(facts)),
+        tasks,
+        [tables["item_scores"].read() for tables in scores.values()],
+        options,
+    )
+    return found, without, found.rename(columns={"unit_id": "id", "likely": "likely_label"})

@@ -104,6 +104,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             ["pair_outcomes", "item_examples"],
             name="compare_on_items",
         ),
+        node(
+            items.list_label_errors,
+            {**grid, **measured, **{name: name for name in tasks}, "after": "last_timed"},
+            ["label_errors", "without_label_errors", "label_errors_file"],
+            name="list_label_errors",
+        ),
         node(nodes.measure_effects, {**grid, **compared}, "effects", name="measure_effects"),
         node(
             nodes.measure_factors,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+
+from emb_pipeline.tasks.metrics.label_doubts import find_confident_classes
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 PREDICTED = pa.schema(
@@ -18,19 +21,25 @@ PREDICTED = pa.schema(
         ("predicted", _NAME),
         ("probability", pa.float32()),
         ("probability_of_label", pa.float32()),
+        ("likely", _NAME),
+        ("probability_of_likely", pa.float32()),
     ]
 )
 """One row per test text, or per entity that is marked or found: its sentence, and tokens ``begin`` to ``end - 1`` of it.
 
 ``label`` is null for an entity that is none, ``predicted`` for one that is not found. ``probability`` is of the prediction.
+``likely``: the class that the text confidently belongs to, whatever its label (`find_confident_classes`); null without one.
 """
 CLASS_RESULTS = pa.schema(
     [
         *((name, pa.string()) for name in ("task", "embedding", "class")),
         *((name, pa.float64()) for name in ("precision", "recall", "f1")),
         *((name, pa.int64()) for name in ("n", "n_predicted")),
+        *((name, pa.float64()) for name in ("recall_low", "recall_high", "confidence")),
     ]
 )
+"""``recall_low``, ``recall_high``: Wilson's interval of 95 %, as if no items depended on each other. ``confidence``: mean
+probability of the class where it is predicted, which is the precision of a calibrated probe."""
 CONFUSIONS = pa.schema([*((name, pa.string()) for name in ("task", "embedding", "label", "predicted")), ("n", pa.int64())])
 """How often a class is predicted for another one; null: no entity."""
 
@@ -49,15 +58,18 @@ def build_class_predictions(unit_ids: np.ndarray, classes: Sequence[str], label:
     logs : ndarray of shape (n_texts, n_classes)
         Logarithms of the probabilities.
     """
-    best, rows = logs.argmax(axis=1), np.arange(len(label))
+    best, rows, probabilities = logs.argmax(axis=1), np.arange(len(label)), np.exp(logs)
+    likely = find_confident_classes(label, probabilities)
     return _build_table(
         unit_ids.tolist(),
         [None] * len(label),
         [None] * len(label),
         _name_codes(label, classes),
         _name_codes(best, classes),
-        np.exp(logs[rows, best]),
-        np.exp(logs[rows, label]),
+        probabilities[rows, best],
+        probabilities[rows, label],
+        _name_codes(likely, classes),
+        np.where(likely < 0, np.nan, probabilities[rows, likely]),
     )
 
 
@@ -86,6 +98,8 @@ def build_entity_predictions(
         _name_codes(np.array(predicted, dtype=np.int64), types),
         nothing,
         nothing,
+        _name_codes(np.full(len(spans), -1), types),
+        nothing,
     )
 
 
@@ -98,6 +112,9 @@ def compute_class_results(predicted: pa.Table, task: str, embedding: str) -> pa.
     labels, found = predicted["label"].to_pylist(), predicted["predicted"].to_pylist()
     n, n_predicted = Counter(labels), Counter(found)
     hits = Counter(label for label, each in zip(labels, found, strict=True) if label == each)
+    sums: dict[str | None, float] = dict.fromkeys(found, 0.0)
+    for name, probability in zip(found, predicted["probability"].to_pylist(), strict=True):
+        sums[name] += math.nan if probability is None else probability
     rows = [
         {
             "task": task,
@@ -108,10 +125,26 @@ def compute_class_results(predicted: pa.Table, task: str, embedding: str) -> pa.
             "f1": 2 * hits[name] / (n[name] + n_predicted[name]),
             "n": n[name],
             "n_predicted": n_predicted[name],
+            **dict(zip(("recall_low", "recall_high"), compute_wilson(hits[name], n[name]), strict=True)),
+            "confidence": _keep_number(sums[name] / n_predicted[name]) if n_predicted[name] else None,
         }
         for name in sorted({*n, *n_predicted} - {None})
     ]
     return pa.Table.from_pylist(rows, schema=CLASS_RESULTS)
+
+
+def compute_wilson(hits: int, n: int) -> tuple[float | None, float | None]:
+    """Compute Wilson's score interval of 95 % for a share; nothing where nothing is counted [Wilson 1927, JASA 22(158)]."""
+    if not n:
+        return None, None
+    share, square = hits / n, 1.959964**2
+    center = (share + square / (2 * n)) / (1 + square / n)
+    half = math.sqrt(square / n * (share * (1 - share) + square / (4 * n))) / (1 + square / n)
+    return max(center - half, 0.0), min(center + half, 1.0)
+
+
+def _keep_number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def count_confusions(predicted: pa.Table, task: str, embedding: str) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,7 +33,8 @@ def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.Dat
     Returns
     -------
     dict or None
-        ``embedding``; ``lines``: class, items, predicted, recall, precision and F1 as text, the commonest class first;
+        ``embedding``; ``lines``: class, items, predicted, recall with its interval, precision, F1 and confidence as text,
+        the commonest class first;
         ``matrix``: names and rows of a confusion table where classes are few, else None; ``confused``: label, prediction,
         times and share of the label. None for a task without classes.
     """
@@ -55,7 +57,8 @@ def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.Dat
                 str(row["class"]),
                 write_count(row["n"]),
                 write_count(row["n_predicted"]),
-                *(write_share(row[name]) for name in ("recall", "precision", "f1")),
+                (write_share(row["recall"]), _write_interval(row)),
+                *(write_share(row.get(name)) for name in ("precision", "f1", "confidence")),
             )
             for row in rows.to_dict("records")
         ],
@@ -67,6 +70,11 @@ def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.Dat
             for n, label, found in wrong[:MOST_CONFUSED]
         ],
     }
+
+
+def _write_interval(row: Mapping[Hashable, Any]) -> str:
+    low, high = row.get("recall_low"), row.get("recall_high")
+    return "" if pd.isna(low) or pd.isna(high) else f"[{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def _select_cell(table: pd.DataFrame, task: str, embedding: str) -> pd.DataFrame:
