@@ -62,7 +62,7 @@ class Case(NamedTuple):
     source: dict[str, Any]
 
 
-def _tar(members: Mapping[str, bytes], mode: Any = "w") -> bytes:
+def tar_of(members: Mapping[str, bytes], mode: Any = "w") -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode=mode) as archive:
         for name, content in members.items():
@@ -141,9 +141,9 @@ def cases() -> list[Case]:
     articles = [{"title": f"T{row}", "paragraphs": [paragraph]} for row, paragraph in enumerate(paragraphs)]
     squad = json.dumps({"data": articles}).encode()
     pair = "<Document><QAPair><Question qid='{0}'>What {0}?</Question><Answer>This {0}</Answer></QAPair></Document>"
-    medquad = _tar({f"m/{row}.xml": pair.format(row).encode() for row in range(4)})
+    medquad = tar_of({f"m/{row}.xml": pair.format(row).encode() for row in range(4)})
     article = '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="{0}"><TEXT><BODY>B {0}</BODY></TEXT></REUTERS>'
-    reuters = _tar({f"reut2-{row}.sgm": article.format(row).encode() for row in range(4)})
+    reuters = tar_of({f"reut2-{row}.sgm": article.format(row).encode() for row in range(4)})
     pairs = ("query,passage\n" + "".join(f"q {row},p {row}\n" for row in range(6))).encode()
     taken = ("user,item,timestamp,stars\n" + "".join(f"u{row % 12},i{row // 12},{row},5\n" for row in range(144))).encode()
     scored = ("text_a,text_b,score\n" + "".join(f"a {row},b {row},{row}\n" for row in range(14))).encode()
@@ -161,8 +161,8 @@ def cases() -> list[Case]:
         Case(None, "wiki_00", wiki, {"reader": "wikiextractor"}),
         Case(None, "a.xml", dump, {"reader": "mediawiki_dump"}),
         Case(None, "a.xml.bz2", bz2.compress(dump), {"reader": "mediawiki_dump"}),
-        Case(None, "a.tar", _tar(folders), {"reader": "class_folders"}),
-        Case(None, "a.tar.gz", _tar(folders, "w:gz"), {"reader": "class_folders", "html": True}),
+        Case(None, "a.tar", tar_of(folders), {"reader": "class_folders"}),
+        Case(None, "a.tar.gz", tar_of(folders, "w:gz"), {"reader": "class_folders", "html": True}),
         Case(None, "a.tar", medquad, {"reader": "medquad"}),
         Case(None, "a.tar", reuters, {"reader": "reuters"}),
         Case(None, "a.csv.gz", gzip.compress(csv), {"reader": "csv"}),

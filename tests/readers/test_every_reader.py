@@ -20,7 +20,7 @@ from emb_pipeline.readers.registry import READERS, CorpusSource, Reader
 from emb_pipeline.tasks.examples.reader_page import reader_page
 from emb_pipeline.tasks.registry import KINDS
 from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
-from tests.readers.mutated_files import cases, parquet_of, zip_of
+from tests.readers.mutated_files import cases, parquet_of, tar_of, zip_of
 from tests.tasks.retrieval.chat_server import start_shared
 
 CORPUS = "corpus"
@@ -188,6 +188,7 @@ def samples() -> dict[tuple[str, str], Sample]:
             {"a.parquet": b"no Parquet"},
             "a.parquet",
         ),
+        **label_set_samples(),
         **{
             ("regression", name): Sample(
                 {f"a.{name}": write_rows(name, numbered)},
@@ -211,6 +212,64 @@ def write_rows(reader: str, rows: list[dict[str, Any]]) -> bytes:
         return "".join(json.dumps(row) + "\n" for row in rows).encode()
     lines = [list(rows[0]), *(row.values() for row in rows)]
     return "".join({"csv": ",", "tsv": "\t"}[reader].join(map(str, line)) + "\n" for line in lines).encode()
+
+
+def label_set_samples() -> dict[tuple[str, str], Sample]:
+    """A sample for each reader of texts with any number of labels."""
+    rows = [(f"a text of row {row}", ["red", "blue"] if row % 2 else ["red"] if row % 3 else []) for row in range(12)]
+    written = {
+        "csv": "".join(f"{text},{';'.join(labels)}\n" for text, labels in [("text", ["label"]), *rows]).encode(),
+        "tsv": "".join(f"{text}\t{';'.join(labels)}\n" for text, labels in [("text", ["label"]), *rows]).encode(),
+        "jsonl": "".join(json.dumps({"text": text, "label": labels}) + "\n" for text, labels in rows).encode(),
+        "parquet": parquet_of(pa.Table.from_pylist([{"text": text, "label": labels} for text, labels in rows])),
+    }
+    damaged = {
+        "csv": (b"text,label\na,b\n,c\n", "a.csv, row 3"),
+        "tsv": (b"text\tlabel\na\tb\n\tc\n", "a.tsv, row 3"),
+        "jsonl": (b'{"text": "a", "label": "red"}\n', "a.jsonl, row 1"),
+        "parquet": (b"no Parquet", "a.parquet"),
+    }
+    found = {
+        ("multi_label", name): Sample(
+            {f"a.{name}": content},
+            {
+                "reader": name,
+                "path": f"a.{name}",
+                "label": "label",
+                **({"separator": ";"} if name in ("csv", "tsv") else {}),
+            },
+            {f"a.{name}": damaged[name][0]},
+            damaged[name][1],
+        )
+        for name, content in written.items()
+    }
+    article = (
+        '<REUTERS TOPICS="YES" LEWISSPLIT="{}" NEWID="{}"><TOPICS><D>{}</D></TOPICS>'
+        "<TEXT><TITLE>{}</TITLE><BODY>words of {}</BODY></TEXT></REUTERS>"
+    )
+    articles = "".join(
+        article.format(
+            "TEST" if row % 2 else "TRAIN", row, "earn" if row % 4 < 2 else "grain", f"title {row}", f"text {row}"
+        )
+        for row in range(12)
+    )
+    texts = {f"text/{row}.txt": f"one thing {row}\nanother {row}\n".encode() for row in range(6)}
+    labels = {f"labels/{row}.txt": b"< <Growth--x AND Death" if row % 2 else b"<Death <NULL" for row in range(6)}
+    return {
+        **found,
+        ("multi_label", "reuters"): Sample(
+            {"a.tar": tar_of({"reut2-000.sgm": articles.encode()})},
+            {"reader": "reuters", "path": "a.tar", "both_parts": True},
+            {"a.tar": b"no archive"},
+            "a.tar",
+        ),
+        ("multi_label", "hallmarks"): Sample(
+            {"a.tar": tar_of({**texts, **labels})},
+            {"reader": "hallmarks", "path": "a.tar"},
+            {"a.tar": tar_of({**texts, **labels, "labels/3.txt": b"<Death"})},
+            "a.tar, abstract 3",
+        ),
+    }
 
 
 def read(kind: str, source: dict[str, Any], project: Path, raw: Path) -> int:

@@ -26,6 +26,7 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.reader import ExamplesReader
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.metrics.metric import Metric
+from emb_pipeline.tasks.multi_label.task import MultiLabelTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
@@ -120,6 +121,28 @@ def classification() -> Case:
         "auroc": sklearn_metrics.roc_auc_score(true, np.exp(logs), multi_class="ovr"),
         "auprc": sklearn_metrics.average_precision_score(one_hot, np.exp(logs), average="macro"),
         "ece": sum(abs((confidence - (true == predicted))[each].sum()) / 50 for each in bins),
+    }
+
+
+def multi_label() -> Case:
+    """Labels of a third of the texts each, one that no test text has, and a text without any."""
+    rng = np.random.default_rng(6)
+    label_sets = [[label for label in "abcd" if rng.random() < 0.35] for _ in range(80)]
+    label_sets[0], label_sets[1], label_sets[-1] = ["a", "trained"], ["b", "c", "d"], []
+    split = np.where(np.arange(80) < 30, "train", "test")
+    task = MultiLabelTask("t", names("e", 80), Texts([f"text {n}" for n in range(80)]), label_sets, split)
+    true = np.array([[label in labels for label in task.labels] for labels in label_sets[30:]])
+    probabilities = np.round(rng.random(true.shape), 1) / 2 + 0.4 * true + 0.01
+    margins = np.log(probabilities) - np.log(0.5)
+    found = KINDS["multi_label"].score_predictions(
+        task, predictions(task.example_ids[30:], margins.tolist()), KINDS["multi_label"].options()
+    )
+    given, tested = probabilities >= 0.5, true.any(axis=0)
+    return found, {
+        "micro_f1": sklearn_metrics.f1_score(true, given, average="micro"),
+        "macro_f1": sklearn_metrics.f1_score(true[:, tested], given[:, tested], average="macro"),
+        "lrap": sklearn_metrics.label_ranking_average_precision_score(true, probabilities),
+        "subset_accuracy": sklearn_metrics.accuracy_score(true, given),
     }
 
 
@@ -305,6 +328,7 @@ def extractive_qa() -> Case:
 
 CASES: dict[str, list[Callable[[], Case]]] = {
     "classification": [classification],
+    "multi_label": [multi_label],
     "retrieval": [lambda: retrieval("all"), lambda: retrieval("judged")],
     "recommendation": [recommendation],
     "sequence_labeling": [sequence_labeling],

@@ -2,7 +2,7 @@
 
 bundle.json       which task, which embedding, what it scored
 embedding/        the encoder, or the index of the passages to search (`emb_pipeline.embeddings.export`)
-probe.parquet     one row per class: its name, weights, intercept and share (classification)
+probe.parquet     one row per class: its name, weights, intercept and share (classification, multi_label)
 passages.parquet  names of the passages to search                           (retrieval)
 CARD.md           what a reader must know before using it
 """

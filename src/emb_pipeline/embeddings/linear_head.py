@@ -32,6 +32,11 @@ class LinearHead:
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
+    def label_log_probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """Logarithms of the probability of each label by itself: shape (n_vectors, n_labels), float64."""
+        scores = np.asarray(vectors @ self.weights, dtype=np.float64) + self.intercepts
+        return np.asarray(-np.logaddexp(0.0, -scores))
+
     def on_standardized(self, mean: np.ndarray, deviation: np.ndarray) -> LinearHead:
         """The same scores from ``(vectors - mean) / deviation``."""
         return LinearHead(self.weights * deviation[:, None], self.intercepts + mean @ self.weights)

@@ -19,6 +19,7 @@ from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
 from emb_pipeline.tasks.metrics.swap_names import SWAP_METRICS
+from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.regression.options import RegressionOptions
@@ -287,6 +288,29 @@ KINDS: Mapping[str, Kind] = {
             score="classification.evaluate:score_predictions",
             training_texts="splits.training_texts:choose_training_texts",
             export="classification.export:TextClassifier",
+        ),
+        Kind(
+            "multi_label",
+            MultiLabelOptions,
+            metrics=(
+                Metric("micro_f1", "micro-F1"),
+                Metric("macro_f1", "macro-F1", of_units=False),
+                Metric("lrap", "label ranking precision"),
+                Metric("subset_accuracy", "all labels right"),
+            ),
+            unit="test items",
+            display=UnitDisplay("multi_label.display:describe_texts", text="text", answer="labels", group="label"),
+            requires=frozenset({"texts"}),
+            reader="multi_label.reader:MultiLabelReader",
+            checks="multi_label.audit:CHECKS",
+            task="multi_label.task:MultiLabelTask",
+            evaluate="multi_label.evaluate:evaluate_multi_label",
+            readers="multi_label.sources:READERS",
+            serve="multi_label.evaluate:create_labeling_service",
+            export="multi_label.export:TextLabeler",
+            tune="multi_label.tune:fine_tune_multi_label",
+            tunes=frozenset({"encoder"}),
+            score="multi_label.evaluate:score_predictions",
         ),
         Kind(
             "retrieval",

@@ -8,7 +8,7 @@ loss on held-out training examples says so, and the best pass is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,13 +91,71 @@ def tune_on_classes(
     DataError
         The base is no transformer.
     """
+    weights = class_weights(codes, n_classes, options.class_weights)
+
+    def compute_loss(training: EncoderTraining, scores: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        return training.compute_cross_entropy(scores, codes[rows], weights)
+
+    return _tune_on_texts(base, encoder, texts, held_out, options, compute_loss, seed=seed, folder=folder, head=head)
+
+
+def tune_on_label_sets(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    texts: Sequence[str],
+    targets: np.ndarray,
+    held_out: np.ndarray,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+    head: LinearHead,
+) -> TunedEncoder:
+    """Train an encoder to give vectors whose linear layer says of each label whether a text has it.
+
+    The loss is the binary cross-entropy, averaged over texts and labels. Otherwise it is `tune_on_classes`.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_texts, n_labels), bool
+        The labels of each text.
+    base, encoder, texts, held_out, options, seed, folder, head
+        As for `tune_on_classes`.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+    """
+    wanted = targets.astype(np.float32)
+
+    def compute_loss(training: EncoderTraining, scores: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.nn.functional.binary_cross_entropy_with_logits(scores, training.put_on_device(wanted[rows]))
+
+    return _tune_on_texts(base, encoder, texts, held_out, options, compute_loss, seed=seed, folder=folder, head=head)
+
+
+def _tune_on_texts(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    texts: Sequence[str],
+    held_out: np.ndarray,
+    options: EncoderTuningOptions,
+    compute_loss: Callable[[EncoderTraining, torch.Tensor, np.ndarray], torch.Tensor],
+    *,
+    seed: int,
+    folder: Path,
+    head: LinearHead,
+) -> TunedEncoder:
+    """Train an encoder and a linear layer by a loss of the layer's scores of some rows."""
     with EncoderTraining(base, encoder, options, seed) as training:
         ids = training.reader.token_ids(texts)
-        weights = class_weights(codes, n_classes, options.class_weights)
         layer = _Layer(training, ids, head)
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
-            return training.compute_cross_entropy(layer(training.pool([ids[row] for row in rows])), codes[rows], weights)
+            return compute_loss(training, layer(training.pool([ids[row] for row in rows])), rows)
 
         losses = training.fit(np.array([len(found) for found in ids]), held_out, loss_of, layer.parameters)
         return TunedEncoder(training.write(folder), layer.head(), losses)

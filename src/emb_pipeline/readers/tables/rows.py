@@ -111,7 +111,7 @@ def rows(
                 texts = tuple(["" if text in missing else text for text in texts])
             if names:
                 texts = tuple(
-                    _name_label(text, names[column], f"{file.name}, row {number}", column) if column in names else text
+                    name_label(text, names[column], f"{file.name}, row {number}", column) if column in names else text
                     for text, column in zip(texts, columns, strict=True)
                 )
         except DataError as error:
@@ -271,7 +271,7 @@ def _label_names(opened: RowsOfFile, source: TabularSource, columns: Sequence[st
     return {column: names for column, names in found.items() if column in columns}
 
 
-def _name_label(text: str, names: Sequence[str], place: str, column: str) -> str:
+def name_label(text: str, names: Sequence[str], place: str, column: str) -> str:
     """Find the name of a label that is a number; -1 is how Hugging Face marks a missing one."""
     whole = identifier(text)
     if whole in ("", "-1") or text in names:
@@ -287,5 +287,5 @@ def _name_label(text: str, names: Sequence[str], place: str, column: str) -> str
 
 def _name_labels(value: object, names: Sequence[str], place: str, column: str) -> object:
     if isinstance(value, list):
-        return [_name_label(text_of(each, place, column), names, place, column) for each in value]
-    return value if value is None else _name_label(text_of(value, place, column), names, place, column)
+        return [name_label(text_of(each, place, column), names, place, column) for each in value]
+    return value if value is None else name_label(text_of(value, place, column), names, place, column)

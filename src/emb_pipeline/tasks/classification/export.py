@@ -8,23 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
-from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
-from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.heads import read_head, write_head
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.splits.example_folds import find_fold_groups
-
-_PROBE = "probe.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,18 +110,11 @@ class TextClassifier:
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
         write_encoder(self.encoder, folder / EMBEDDING)
-        table = {
-            "class": pa.array(self.classes, pa.string()),
-            "weights": make_matrix_column(self.head.weights.T),
-            "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
-            "share": pa.array(np.asarray(self.prior, dtype=np.float64)),
-        }
-        write_parquet(pa.table(table), folder / _PROBE)
+        write_head(folder, self.classes, self.head, share=self.prior)
 
     @classmethod
     def read(cls, folder: Path) -> TextClassifier:
         """Read the classifier of a folder."""
-        table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=REMEDY)
-        head = LinearHead(read_matrix_column(table["weights"]).T, table["intercept"].to_numpy())
+        classes, head, table = read_head(folder)
         shares = table["share"].to_numpy() if "share" in table.column_names else None
-        return cls(read_encoder(folder / EMBEDDING), head, table["class"].to_pylist(), shares)
+        return cls(read_encoder(folder / EMBEDDING), head, classes, shares)

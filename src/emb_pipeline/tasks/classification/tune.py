@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
-from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings import factory
-from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, tune_on_classes
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts
+from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts, tune_bag, with_words
@@ -24,16 +22,9 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.swapped import build_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.fine_tuning import (
-    FineTuned,
-    Tunable,
-    add_costs,
-    build_predictions,
-    choose_held_out,
-    require_transformer,
-)
+from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, choose_held_out, require_transformer
+from emb_pipeline.tasks.fold_tuning import TunedFold, fine_tune_folds
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.splits.example_folds import draw_folds, find_fold_groups, find_tested
 from emb_pipeline.text.texts import Texts
 
 
@@ -49,41 +40,29 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
     options : ClassificationOptions
         Folds, and how the probe is fitted that the head starts from.
     """
-    with threadpool_limits(1):
-        groups, tested = find_fold_groups(task, options), choose_test_texts(task.texts, options.typos)
-        folds = draw_folds(task, groups, n_folds=options.folds, seed=tunable.seed)
-        trained_on = np.unique(np.concatenate([train for train, _ in folds]))
-        learnable = tunable.select_learnable(task.name, trained_on, task.texts)
-        folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
-        made = [_tune_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
-        swapped = swap_test_texts(task.texts, find_tested(folds), options.word_swaps, task.name)
-        parts, seconds, size, dim = [], 0.0, 0.0, 0
-        for number, ((_, test), (artifact, head, _)) in enumerate(zip(folds, made, strict=True)):
-            encoder = tunable.encoder(artifact)
-            vectors, spent = encode_texts(encoder, tested.take(test), task.name)
-            for each in swapped:
-                if len(places := each.find(test)):
-                    of_swapped, _ = encode_texts(encoder, each.texts.take(places), task.name)
-                    each.predicted[places] = head.log_probabilities(of_swapped).argmax(axis=1)
-            parts.append(build_predictions(task.example_ids[test], head.log_probabilities(vectors)))
-            seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
-            if number and isinstance(artifact, EncoderFolder):
-                shutil.rmtree(artifact.path)
-    artifact, _, losses = made[0]
-    costs = add_costs(pa.concat_tables(parts), dim, seconds, size)
-    if swapped:
-        costs["swapped"] = build_swapped_predictions(swapped, task.example_ids)
-    return FineTuned(artifact, costs, losses, len(learnable), len(trained_on) - len(learnable))
+    tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
+    swapped = swap_test_texts(task.texts, tested, options.word_swaps, task.name)
+
+    def predict_swapped(encoder: TextEncoder, fold: TunedFold, test: np.ndarray) -> None:
+        for each in swapped:
+            if len(places := each.find(test)):
+                of_swapped, _ = encode_texts(encoder, each.texts.take(places), task.name)
+                each.predicted[places] = fold.predict(of_swapped).argmax(axis=1)
+
+    made = fine_tune_folds(task, tunable, options, partial(_tune_on_fold, task, tunable, options), predict_swapped)
+    if not swapped:
+        return made
+    return replace(made, predictions={**made.predictions, "swapped": build_swapped_predictions(swapped, task.example_ids)})
 
 
 def _tune_on_fold(
     task: ClassificationTask,
-    groups: np.ndarray,
-    train: np.ndarray,
     tunable: Tunable,
     options: ClassificationOptions,
-    number: int,
-) -> tuple[WordVectors | EncoderFolder, LinearHead, list[float]]:
+    groups: np.ndarray,
+    train: np.ndarray,
+    folder: Path,
+) -> TunedFold:
     texts, codes, n_classes = task.texts.take(train), task.codes[train], len(task.classes)
     split = None if task.split is None else task.split[train]
     held_out = choose_held_out(split, codes, groups[train], tunable.tuning, tunable.seed)
@@ -99,14 +78,13 @@ def _tune_on_fold(
         start = with_words(tunable.base, _list_words(texts.take(fitted)))
         head = probe(PooledEncoder(start, pooling)) if tuning.start == "vectors" else None
         bag = tune_bag(start, pooling, LabeledTexts(texts, codes, held_out, n_classes), tuning, seed=tunable.seed, head=head)
-        return bag.vectors, bag.head, min(bag.losses, key=min)
+        return TunedFold(bag.vectors, bag.head.log_probabilities, min(bag.losses, key=min))
     base, encoder_tuning, encoder_options = require_transformer(tunable, task.name)
-    folder = tunable.folder if number == 0 else tunable.folder.with_name(f"{tunable.folder.name}-fold{number}")
     if encoder_tuning.objective == "contrast":
         drawn = tune_by_contrast(
             base, encoder_options, texts, codes, held_out, encoder_tuning, seed=tunable.seed, folder=folder
         )
-        return drawn.encoder, probe(tunable.encoder(drawn.encoder)), drawn.losses
+        return TunedFold(drawn.encoder, probe(tunable.encoder(drawn.encoder)).log_probabilities, drawn.losses)
     frozen = factory.build_encoder(tunable.method, tunable.options, artifact=base, encodings=tunable.encodings)
     tuned = tune_on_classes(
         base,
@@ -120,7 +98,7 @@ def _tune_on_fold(
         folder=folder,
         head=probe(cast(TextEncoder, frozen)),
     )
-    return tuned.encoder, cast(LinearHead, tuned.head), tuned.losses
+    return TunedFold(tuned.encoder, cast(LinearHead, tuned.head).log_probabilities, tuned.losses)
 
 
 def _list_words(texts: Texts) -> Iterable[str]:

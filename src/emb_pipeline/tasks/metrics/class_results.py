@@ -25,9 +25,11 @@ PREDICTED = pa.schema(
         ("probability_of_likely", pa.float32()),
     ]
 )
-"""One row per test text, or per entity that is marked or found: its sentence, and tokens ``begin`` to ``end - 1`` of it.
+"""One row per test text; per entity that is marked or found, with its sentence, and tokens ``begin`` to ``end - 1`` of it;
+or per label that a text has or is given, where it may have several.
 
-``label`` is null for an entity that is none, ``predicted`` for one that is not found. ``probability`` is of the prediction.
+``label`` is null for an entity or a label that is none, ``predicted`` for one that is not found. ``probability`` is of the
+prediction.
 ``likely``: the class that the text confidently belongs to, whatever its label (`find_confident_classes`); null without one.
 """
 CLASS_RESULTS = pa.schema(
@@ -70,6 +72,35 @@ def build_class_predictions(unit_ids: np.ndarray, classes: Sequence[str], label:
         probabilities[rows, label],
         _name_codes(likely, classes),
         np.where(likely < 0, np.nan, probabilities[rows, likely]),
+    )
+
+
+def build_label_predictions(
+    unit_ids: np.ndarray, labels: Sequence[str], targets: np.ndarray, predicted: np.ndarray
+) -> pa.Table:
+    """Build predictions of texts with any number of labels.
+
+    Parameters
+    ----------
+    unit_ids : ndarray of shape (n_texts,)
+        Names of the texts.
+    labels : sequence of str
+        Their names.
+    targets, predicted : ndarray of shape (n_texts, n_labels), bool
+        Labels that each text has, and those that it is given.
+    """
+    rows, codes = np.nonzero(targets | predicted)
+    nothing = np.full(len(rows), np.nan)
+    return _build_table(
+        unit_ids[rows].tolist(),
+        [None] * len(rows),
+        [None] * len(rows),
+        _name_codes(np.where(targets[rows, codes], codes, -1), labels),
+        _name_codes(np.where(predicted[rows, codes], codes, -1), labels),
+        nothing,
+        nothing,
+        _name_codes(np.full(len(rows), -1), labels),
+        nothing,
     )
 
 

@@ -21,6 +21,8 @@ class Examples(Protocol):
     ----------
     name : str
         Of the task.
+    example_ids : ndarray of shape (n_examples,), str
+        Names of the examples.
     texts : Texts of length n_examples
         The texts.
     codes : ndarray of shape (n_examples,), int
@@ -33,6 +35,8 @@ class Examples(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def example_ids(self) -> np.ndarray: ...
     @property
     def texts(self) -> Texts: ...
     @property

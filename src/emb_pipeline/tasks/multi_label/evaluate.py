@@ -1,0 +1,301 @@
+"""Multi-label classification: a probe on frozen vectors gives each text its labels. Unit: the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.encodings.vectors import encode_unstored
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
+from emb_pipeline.errors import DataError
+from emb_pipeline.statistics.intervals.pseudo_values import PseudoValues, compute_ratio
+from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.metrics.class_results import build_label_predictions
+from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
+from emb_pipeline.tasks.multi_label.probe import LabelSetResponse, count_agreement, fit_label_probe
+from emb_pipeline.tasks.multi_label.task import MultiLabelTask
+from emb_pipeline.tasks.probes.one_vs_rest import LabelCoefficients
+from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining
+from emb_pipeline.tasks.probes.regression import Features
+from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
+
+
+def evaluate_multi_label(
+    task: MultiLabelTask,
+    encoder: VectorEmbedding,
+    options: MultiLabelOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool = False,
+) -> Evaluation:
+    """Score an embedding by the labels that a probe gives held-out texts.
+
+    Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted again for each fold, on its
+    training texts alone.
+
+    Parameters
+    ----------
+    task : MultiLabelTask
+        Texts with their labels.
+    encoder : VectorEmbedding
+        The embedding.
+    options : MultiLabelOptions
+        Folds, probe and threshold, and whether test texts are misspelt.
+    seed : int
+        Seed of folds, inner folds and label shuffling.
+    shuffle_labels : bool
+        Train on the label sets of other texts: a control.
+
+    Returns
+    -------
+    Evaluation
+        See `score_label_sets`. Besides them the primary metric from parts of the labels, and from resamples of them.
+
+    Raises
+    ------
+    DataError
+        A training part without any label, or no usable split or folds.
+    """
+    with threadpool_limits(1):
+        return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def create_labeling_service(
+    task: MultiLabelTask, encoder: VectorEmbedding, options: MultiLabelOptions, setting: Setting | None
+) -> Service:
+    """Encode one text, and find its labels with a linear head."""
+    tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
+    learnt = tested if task.split is None else np.flatnonzero(task.split != "test")
+    requests = task.texts.take(tested[: options.latency_requests]).list_single()
+    fitted: Any = encoder
+    if is_fitted_on_tasks(encoder):
+        fitted, _ = fit_encode(encoder, task.texts.take(learnt), task.codes[learnt])
+    shape = (fitted.dim, len(task.labels))
+    head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
+    return Service(lambda text: head.label_log_probabilities(encode_unstored(fitted, text)), requests)
+
+
+def score_predictions(task: MultiLabelTask, predictions: Mapping[str, pa.Table], options: MultiLabelOptions) -> Evaluation:
+    """Score what a fine-tuned model says of the test texts.
+
+    Parameters
+    ----------
+    task : MultiLabelTask
+        The task that it was tuned on.
+    predictions : mapping of str to Table
+        ``predictions`` (unit_id, values: margins of the labels, see `score_label_sets`) and ``costs``, of
+        `emb_pipeline.tasks.fine_tuning`.
+    options : MultiLabelOptions
+        Of the evaluation; the scores are the same whatever they say.
+
+    Returns
+    -------
+    Evaluation
+        As of `evaluate_multi_label`, for the same units.
+    """
+    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
+    tested = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
+    margins = np.array(predictions["predictions"]["values"].to_pylist())
+    order = np.argsort(tested)
+    costs = predictions["costs"].to_pylist()[0]
+    return score_label_sets(task, find_example_groups(task), tested[order], margins[order], fit_seconds=0.0, **costs)
+
+
+def score_label_sets(
+    task: MultiLabelTask, groups: np.ndarray, tested: np.ndarray, margins: np.ndarray, **costs: Any
+) -> Evaluation:
+    """Build the item scores of the labels that are given to the test texts.
+
+    Parameters
+    ----------
+    task : MultiLabelTask
+        The task.
+    groups : ndarray of shape (n_examples,)
+        Position of the first of the texts that each is resampled with.
+    tested : ndarray of shape (n_tested,)
+        Positions of the test texts.
+    margins : ndarray of shape (n_tested, n_labels)
+        Log probability of each label, less the logarithm of the threshold: from 0 on a text is given the label.
+    **costs
+        The other fields of the evaluation.
+
+    Returns
+    -------
+    Evaluation
+        The metrics of `METRICS`. Item scores of F1 are pseudo-values whose mean is the figure
+        (`intervals.pseudo_values.compute_ratio`).
+    """
+    targets, unit_ids = task.targets[tested], task.example_ids[tested]
+    values = {name: compute(targets, margins) for name, compute in METRICS.items()}
+    weights = {"micro_f1": count_agreement(targets, margins >= 0)[1]}
+    return Evaluation(
+        build_item_scores(unit_ids, task.example_ids[groups[tested]], values, weights=weights),
+        {name: float(scores.mean()) for name, scores in values.items()},
+        predictions=build_label_predictions(unit_ids, task.labels, targets, margins >= 0),
+        **costs,
+    )
+
+
+def compute_micro_f1(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Pseudo-values of micro-F1, the F1 of all pairs of a text and a label together: shape (n_rows,)."""
+    return compute_ratio(*count_agreement(targets, predicted))
+
+
+def compute_macro_f1(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Pseudo-values of macro-F1, the mean of the F1 of each label that some row has: shape (n_rows,).
+
+    The influence of a row is the mean of its influences on each label's F1, a ratio of sums.
+    """
+    tested = targets.any(axis=0)
+    if not tested.any():
+        return np.zeros(len(targets))
+    targets, predicted = targets[:, tested], predicted[:, tested]
+    numerator, denominator = 2.0 * (targets & predicted), targets.astype(np.float64) + predicted
+    ratio = numerator.sum(axis=0) / denominator.sum(axis=0)
+    made = ratio + (numerator - ratio * denominator) / denominator.mean(axis=0)
+    return PseudoValues.keep_within(made.mean(axis=1), (0.0, 1.0))
+
+
+def compute_ranking_precision(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Label ranking average precision of each row [1]_: shape (n_rows,).
+
+    For each right label it is the share of right ones among those that score as high, averaged; 1 for a row without labels.
+    Labels with equal scores share the lowest place.
+
+    References
+    ----------
+    .. [1] Tsoumakas, Katakis & Vlahavas (2010), Mining Multi-label Data, §7.
+    """
+    places = rankdata(-scores, method="max", axis=1)
+    among_right = rankdata(np.where(targets, -scores, np.inf), method="max", axis=1)
+    n_right = targets.sum(axis=1)
+    precision = np.where(targets, among_right / places, 0.0).sum(axis=1) / np.maximum(n_right, 1)
+    return np.where((n_right == 0) | (n_right == targets.shape[1]), 1.0, precision)
+
+
+METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "micro_f1": lambda targets, margins: compute_micro_f1(targets, margins >= 0),
+    "macro_f1": lambda targets, margins: compute_macro_f1(targets, margins >= 0),
+    "lrap": compute_ranking_precision,
+    "subset_accuracy": lambda targets, margins: (targets == (margins >= 0)).all(axis=1).astype(np.float64),
+}
+"""Item scores of each metric, the primary one first, from targets and margins."""
+
+
+class _LabelAnswers:
+    """Margins that probes give the test units, gathered fold by fold, and scored by one metric when all are there."""
+
+    def __init__(self, targets: np.ndarray, metric: str, n_draws: int) -> None:
+        self._targets, self._compute = targets, METRICS[metric]
+        self._margins = np.zeros((n_draws, *targets.shape), dtype=np.float32)
+
+    def note(self, draw: int, units: np.ndarray, margins: np.ndarray) -> None:
+        self._margins[draw, units] = margins
+
+    def score(self) -> np.ndarray:
+        scored = [self._compute(self._targets, margins) for margins in self._margins]
+        return np.array(scored, dtype=np.float64).reshape(len(self._margins), len(self._targets))
+
+
+def _evaluate(
+    task: MultiLabelTask,
+    encoder: VectorEmbedding,
+    options: MultiLabelOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool,
+) -> Evaluation:
+    groups, kept = find_example_groups(task), find_fold_groups(task, options)
+    folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
+    vectors = FoldVectors(task, encoder, typos=options.typos)
+    rng = np.random.default_rng(seed)
+    margins = np.zeros(task.targets.shape)
+    probes: list[dict[str, Any]] = []
+    n_draws, n_again = (0, 0) if shuffle_labels else (options.label_draws, options.training_draws)
+    metric, tested = options.primary_metric or next(iter(METRICS)), find_tested(folds)
+    gather = partial(_LabelAnswers, task.targets[tested], metric)
+
+    def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
+        """Give the margins of a probe that is tuned and fitted on a part of the labels."""
+        fitted = fit_label_probe(of_part, task.targets[part], kept[part], options, seed=seed)
+        return _find_margins(fitted, fitted.log_probabilities(of_test))
+
+    fewer = FewerLabels(
+        task,
+        vectors,
+        folds,
+        options,
+        score_part,
+        metric=metric,
+        n_classes=len(np.unique(task.codes)),
+        n_draws=n_draws,
+        labels=task.codes,
+        gather=gather,
+    )
+    again = LearnedAgain(metric, groups, folds, n_again, gather)
+    fit_seconds = tune_seconds = 0.0
+    for number, (train, test) in enumerate(folds):
+        learnt = rng.permutation(train) if shuffle_labels else train
+        if not task.targets[learnt].any():
+            raise DataError(task.name, "a training part has no text with a label", "add examples or check the labels")
+        of_train, of_test = vectors.of_fold(train, test, task.codes[learnt])
+        started = perf_counter()
+        response = LabelSetResponse(task.targets[learnt], options)
+        training = ProbeTraining(of_train, response, kept[train], options, seed=seed)
+        probe = training.probe()
+        margins[test] = _find_margins(probe, probe.log_probabilities(of_test))
+        fit_seconds += perf_counter() - started
+        tune_seconds += probe.tune_seconds
+        probes.append({**probe.details, "threshold": probe.chosen["threshold"]})
+        fewer.score(number, of_train, of_test)
+        again.score(number, partial(_answer_on_resample, training, probe, training.coordinates(of_test)))
+    fewer.finish()
+    again.finish()
+    scored = score_label_sets(
+        task,
+        groups,
+        tested,
+        margins[tested],
+        dim=vectors.dim,
+        encode_seconds=vectors.seconds,
+        fit_seconds=fit_seconds,
+        tune_seconds=tune_seconds,
+        bytes_per_item=vectors.bytes_per_item,
+        details={
+            "folds": probes,
+            "labels": task.labels,
+            "shuffled_labels": shuffle_labels,
+            "n_train": [len(train) for train, _ in folds],
+            "n_test": [len(test) for _, test in folds],
+            **again.details,
+        },
+        label_draws=fewer.drawn.draws(),
+        training_draws=again.drawn.table(task.example_ids[tested]),
+    )
+    parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
+    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
+
+
+def _answer_on_resample(
+    training: ProbeTraining[LabelCoefficients],
+    probe: Probe[LabelCoefficients],
+    coordinates: Features,
+    rows: np.ndarray,
+) -> np.ndarray:
+    return _find_margins(probe, training.on_resample(rows, probe).log_probabilities(coordinates))
+
+
+def _find_margins(probe: Probe[LabelCoefficients], logs: np.ndarray) -> np.ndarray:
+    return np.asarray(logs - np.log(probe.chosen["threshold"]))
