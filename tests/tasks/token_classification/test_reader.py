@@ -101,6 +101,20 @@ def test_a_bad_line_is_refused_with_its_row_and_left_out_on_request(
     assert ["Do", "n't", "run", "."] in kept and ["It", "was", "seen"] not in kept
 
 
+def test_a_sentence_with_a_word_without_a_tag_is_left_out_and_counted_on_request(tmp_path: Path) -> None:
+    content = f"{FIRST}{SECOND}\n{FIRST.replace('run', 'go')}".replace("\tAUX\tVBD", "\t_\tVBD")
+    assert ["It", "was", "seen"] not in read(tmp_path, content, empty="leave_out")["tokens"]
+    with pytest.raises(DataError, match="it has 2 columns"):  # a line that is broken is not one that is empty
+        read(tmp_path, content + "\n1\tOh\n", empty="leave_out")
+
+
+def test_a_sentence_with_a_line_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "b.conllu").write_bytes(f"{SECOND}\n{FIRST}".encode().replace(b"was", b"w\xffs"))
+    splits = {"train": "[ab].conllu", "test": "a.conllu"}
+    found = read(tmp_path, f"{FIRST}{SECOND}", splits=splits, on_error="skip")
+    assert found["tokens"].count(["It", "was", "seen"]) <= 1 and not any("\ufffd" in str(row) for row in found["tokens"])
+
+
 @pytest.mark.parametrize(("options", "reason"), [({"feature": "Tense"}, "column: feats"), ({"subtypes": False}, "deprel")])
 def test_an_option_of_another_column_is_refused_and_not_ignored(
     options: dict[str, Any], reason: str, tmp_path: Path

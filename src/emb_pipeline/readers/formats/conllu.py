@@ -89,19 +89,17 @@ def read_conllu_sentences(
 ) -> Iterator[tuple[int, list[str], list[str], int]]:
     """Stream first row, words, tags and number of the document of each sentence of a CoNLL-U file.
 
-    A sentence with a bad line goes to ``bad`` as a whole.
+    A sentence with a bad line, or with a word without a tag, goes to ``bad`` as a whole.
     """
     words: list[str] = []
     tags: list[str] = []
-    start, document = 0, 0
-    n_bad = 0 if bad is None else bad.n_bad
+    start, document, n_left_out = 0, 0, _count_left_out(bad)
     for number, line in enumerate(chain(lines(file, source.encoding, bad), ["\n"]), 1):
         line = line.rstrip("\r\n")
         if not line.strip():
-            if words and (bad is None or bad.n_bad == n_bad):
+            if words and _count_left_out(bad) == n_left_out:
                 yield start, words, tags, document
-            words, tags = [], []
-            n_bad = 0 if bad is None else bad.n_bad
+            words, tags, n_left_out = [], [], _count_left_out(bad)
             continue
         if line.startswith("#"):
             document += line[1:].split("=")[0].strip() in ("newdoc", "newdoc id")
@@ -109,12 +107,23 @@ def read_conllu_sentences(
         try:
             word = _read_word(line, source, f"{file.name}, row {number}", len(words) + 1)
         except DataError as error:
-            take_or_raise(bad, error)
+            if bad is not None and bad.leaves_out_empty and isinstance(error, _WithoutTag):
+                bad.leave_out_empty(error.place)
+            else:
+                take_or_raise(bad, error)
             word = "", ""
         if word is not None:
             start = start if words else number
             words.append(word[0])
             tags.append(word[1])
+
+
+def _count_left_out(bad: BadRows | None) -> int:
+    return 0 if bad is None else bad.n_bad + bad.n_empty
+
+
+class _WithoutTag(DataError):
+    """A word that nothing is said of."""
 
 
 def _read_word(line: str, source: ConlluSource, place: str, expected: int) -> tuple[str, str] | None:
@@ -137,10 +146,10 @@ def _read_word(line: str, source: ConlluSource, place: str, expected: int) -> tu
         )
     word, tag = fields[1].strip(), fields[COLUMNS.index(source.column)].strip()
     if not word or not tag:
-        raise DataError(place, "the word or its tag is empty", f"write the word, and its {source.column} or '_'")
+        raise _WithoutTag(place, "the word or its tag is empty", f"write the word, and its {source.column} or '_'")
     if source.feature is not None:
         named = dict(each.partition("=")[::2] for each in tag.split("|"))
         tag = named.get(source.feature, NOTHING)
     if tag == NOTHING and source.column in ("upos", "deprel"):
-        raise DataError(place, f"the word has no {source.column}", "add it, or choose a column that is filled")
+        raise _WithoutTag(place, f"the word has no {source.column}", "add it, or choose a column that is filled")
     return word, tag if source.subtypes else tag.partition(":")[0]
