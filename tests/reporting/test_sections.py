@@ -39,6 +39,7 @@ PHRASES = {
     "swaps": "120 texts, 70 with the first side alone (Emily, Anne, Jill)",
     "methods": "figure-methods-topic",
     "dimensions": "PIP loss",
+    "users_and_items": "1 of 1 embeddings say more of it than the number of interactions does",
     "labels": "Up to 300 labels",
     "diagnosis": "placed by t-SNE",
     "audit": "50 of 200 test units",
@@ -63,6 +64,7 @@ OPTIONAL = {
     "stack",
     "swaps",
     "transfer",
+    "users_and_items",
 }
 """Sections that a report without their tables does not have."""
 

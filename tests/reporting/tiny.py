@@ -358,6 +358,21 @@ TINY: dict[str, pd.DataFrame] = {
             for name, value in ((BASELINE, 0.8), (DENSE, 0.7))
         ),
     ),
+    "attribute_probes": shaped(
+        "attribute_probes",
+        *(
+            {"task": "topic", "embedding": name, "origin": origin, "side": "user", "attribute": "age", "n_units": 90}
+            | {"n_values": 3, "dim": 8, "auroc": area, "ci_low": area - 0.05, "ci_high": area + 0.05, "shuffled": 0.5}
+            | {"balanced_accuracy": 0.6, "difference": area - 0.6, "difference_low": area - 0.65, "difference_high": area}
+            for name, origin, area in ((DENSE, "domain", 0.8), ("number of interactions", None, 0.6))
+        ),
+    ),
+    "nearest_items": shaped(
+        "nearest_items",
+        {"task": "topic", "embedding": DENSE, "origin": "domain", "item": "Star Wars", "rank": 1, "neighbor": "Alien"}
+        | {"cosine": 0.8},
+    ),
+    "item_map": of_frame("item_map", word_map(DENSE).assign(task="topic")),
     "audit": of_frame("audit", audit(("leakage", 12, 300), ("classes", 3, 3))),
     "without_seen": shaped(
         "without_seen",

@@ -346,6 +346,21 @@ class TaskRecommender(Protocol):
 
 
 @runtime_checkable
+class VectorRecommender(Recommender, Protocol):
+    """A recommender whose score is the dot product of a user's vector and an item's."""
+
+    @property
+    def users(self) -> Vectors:
+        """Vectors of all users: shape (n_users, dim), dense or sparse."""
+        ...
+
+    @property
+    def items(self) -> Vectors:
+        """Vectors of all items: shape (n_items, dim), dense or sparse."""
+        ...
+
+
+@runtime_checkable
 class ItemAttributeRecommender(Protocol):
     """A way to recommend by attributes of items, too."""
 

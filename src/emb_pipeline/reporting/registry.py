@@ -8,7 +8,16 @@ from __future__ import annotations
 from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, label_errors, reproduce, swaps
 from emb_pipeline.reporting.sections.effects import agreement, closeness, transfer, why
-from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
+from emb_pipeline.reporting.sections.scores import (
+    cost,
+    dimensions,
+    labels,
+    leaderboards,
+    methods,
+    search,
+    stack,
+    users_and_items,
+)
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed, glossary, pairs
 
 SECTIONS: tuple[Section, ...] = (
@@ -23,6 +32,7 @@ SECTIONS: tuple[Section, ...] = (
     transfer.SECTION,
     methods.SECTION,
     dimensions.SECTION,
+    users_and_items.SECTION,
     labels.SECTION,
     swaps.SECTION,
     diagnosis.SECTION,

@@ -37,6 +37,7 @@ from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
 from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
 from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
+from emb_pipeline.tasks.recommendation.tables import SHOWN_TABLES
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES
 
 Schema = Mapping[str, str]
@@ -128,6 +129,9 @@ COLUMNS: Mapping[str, Schema] = {
     "transfer_pairs": TRANSFER_PAIRS,
     "label_errors": LABEL_ERRORS,
     "without_label_errors": WITHOUT_LABEL_ERRORS,
+    "attribute_probes": columns_of(SHOWN_TABLES["attribute_probes"]),
+    "nearest_items": columns_of(SHOWN_TABLES["nearest_items"]),
+    "item_map": columns_of(SHOWN_TABLES["item_map"]),
     "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
     "embeddings": EMBEDDINGS,
@@ -181,6 +185,8 @@ class ReportTables:
         Scores on texts of the domain that was learned from, and on those of another one; and differences of both.
     label_errors, without_label_errors : DataFrame
         Test items whose label is likely wrong, and scores with and without these.
+    attribute_probes, nearest_items, item_map : DataFrame
+        Whether vectors of users and items carry attributes, the nearest items of popular ones, and items in two dimensions.
     audit, without_seen : DataFrame
         Data audit, and scores with and without the test units whose text was seen in training.
     embeddings, corpora : DataFrame
@@ -219,6 +225,9 @@ class ReportTables:
     transfer_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "transfer_pairs"))
     label_errors: pd.DataFrame = field(default_factory=partial(empty_table, "label_errors"))
     without_label_errors: pd.DataFrame = field(default_factory=partial(empty_table, "without_label_errors"))
+    attribute_probes: pd.DataFrame = field(default_factory=partial(empty_table, "attribute_probes"))
+    nearest_items: pd.DataFrame = field(default_factory=partial(empty_table, "nearest_items"))
+    item_map: pd.DataFrame = field(default_factory=partial(empty_table, "item_map"))
     audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
     without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
     embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))

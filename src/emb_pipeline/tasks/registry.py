@@ -28,8 +28,12 @@ from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.shown_units import ShownUnits, UnitDisplay
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     import pyarrow as pa
 
+    from emb_pipeline.embeddings.stored_encoders import StoredEncoders
     from emb_pipeline.readers.description.files import Described
     from emb_pipeline.readers.registry import Reader
     from emb_pipeline.tasks.audit.lines import Check
@@ -88,6 +92,8 @@ class Kind:
         neighbors are in their classes is a measure of an embedding. Empty where texts have no class.
     is_intrinsic : bool
         Whether its scores say how close vectors are, and nothing is learned: they are held against those of other tasks.
+    examine : place
+        Function that looks at the vectors of users and items of a task, apart from its scores; may be empty.
     display : UnitDisplay, optional
         How its test units are shown to a reader; without it the report shows none.
     learns_from_labels : bool
@@ -114,6 +120,7 @@ class Kind:
     export: str = "export.vectors:TextVectors"
     training_texts: str = ""
     is_intrinsic: bool = False
+    examine: str = ""
     display: UnitDisplay | None = None
     learns_from_labels: bool = True
     labels: str = field(default="labels", metadata=FOR_PEOPLE)
@@ -222,6 +229,20 @@ class Kind:
         """Create what answers requests of a task; a recommender is fitted with the setting that it was evaluated with."""
         service: Service = _load(self.serve)(task, encoder, options, setting)
         return service
+
+    def examine_vectors(
+        self,
+        task: Any,
+        cells: pd.DataFrame,
+        encoders: StoredEncoders,
+        options: BaseModel,
+        encodings: Path,
+        *,
+        seed: int,
+    ) -> dict[str, pa.Table]:
+        """Look at the vectors that embeddings have on a task, apart from its scores."""
+        found: dict[str, pa.Table] = _load(self.examine)(task, cells, encoders, options, encodings, seed=seed)
+        return found
 
     def tune_embedding(self, task: Any, tunable: Any, options: BaseModel) -> Any:
         """Tune an embedding on a task of this kind: a `emb_pipeline.tasks.fine_tuning.FineTuned`."""
@@ -360,6 +381,7 @@ KINDS: Mapping[str, Kind] = {
             evaluate="recommendation.evaluate:evaluate_recommendation",
             readers="recommendation.sources:READERS",
             serve="recommendation.evaluate:create_recommendation_service",
+            examine="recommendation.examine:examine_users_and_items",
             learns_from_labels=False,
         ),
         Kind(

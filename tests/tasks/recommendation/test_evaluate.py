@@ -182,7 +182,7 @@ def test_without_texts_only_interactions_can_be_learnt_from(words: WordEncoder) 
 
 def with_attributes(task: RecommendationTask) -> RecommendationTask:
     """The same, where each item's genre, and the genre that each user takes, are known."""
-    items, users = ([["genre", GENRES[number % 2]] for number in range(n)] for n in (N_ITEMS, len(task.user_ids)))
+    items, users = ([["genre", GENRES[number % 2]] for number in range(n)] for n in (len(task.item_ids), len(task.user_ids)))
     sides = (("user", task.user_ids, users), ("item", task.item_ids, items))
     rows = [(side, name, *value) for side, names, values in sides for name, value in zip(names, values, strict=True)]
     table = pa.table(dict(zip(ATTRIBUTES.names, zip(*rows, strict=True), strict=True)), schema=ATTRIBUTES)

@@ -18,7 +18,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page
+from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page, vectors
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
@@ -26,6 +26,8 @@ from emb_pipeline.tasks.registry import KINDS, Kind
 STAGE = "report"
 INTERNAL = ("claims", "label_purity", "purity_units")
 """Tables that other steps of this stage read, and the page does not."""
+VECTORS = "_user_item_vectors"
+"""End of the names of what is kept of a task's users and items; the page is not given the vectors."""
 
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
@@ -33,8 +35,13 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
-    steps = [*_tables(scores, tasks), *_closeness(scores, tasks, definitions), *_figures(experiment)]
-    drawn = [name for step in steps for name in step.outputs if name not in INTERNAL]
+    steps = [
+        *_tables(scores, tasks),
+        *_closeness(scores, tasks, definitions),
+        *_examine_vectors(experiment, scores),
+        *_figures(experiment),
+    ]
+    drawn = [name for step in steps for name in step.outputs if name not in INTERNAL and not name.endswith(VECTORS)]
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "budget_choices", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora]
@@ -160,6 +167,22 @@ def _closeness(scores: Mapping[str, str], tasks: Mapping[str, str], definitions:
         node(closeness.measure_label_purity, purity, ["label_purity", "purity_units"], name="measure_label_purity"),
         node(closeness.measure_closeness, takes, ["closeness", "closeness_savings"], name="measure_closeness"),
     ]
+
+
+def _examine_vectors(experiment: Experiment, scores: Mapping[str, str]) -> list[Node]:
+    examined = [task for task, kind in experiment.tasks.items() if KINDS[kind].examine]
+    takes = {"folders": "params:folders", "seed": "params:seed", "after": "last_timed", **{name: name for name in scores}}
+    steps = [
+        node(
+            vectors.examine_vectors,
+            {**takes, "task": f"task_{task}", "definition": f"params:tasks.{task}"},
+            f"{task}{VECTORS}",
+            name=f"examine_{task}",
+        )
+        for task in examined
+    ]
+    gathered = {"after": "last_timed", **{task: f"{task}{VECTORS}" for task in examined}}
+    return [*steps, node(vectors.collect_vectors, gathered, list(vectors.SHOWN_TABLES), name="collect_vectors")]
 
 
 def _figures(experiment: Experiment) -> list[Node]:

@@ -120,7 +120,7 @@ def build_attributes_table(users: ValuesOf | None, items: ValuesOf | None, user_
         for side, values_of in sides
         for key, attributes in values_of.items()
         for name, values in attributes.items()
-        for value in (values or [None])
+        for value in (*values, *([] if values else [None]))
     ]
     columns = zip(*found, strict=True) if found else [()] * len(ATTRIBUTES)
     return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=ATTRIBUTES)

@@ -105,7 +105,7 @@ def evaluate_recommendation(
     if shuffle_labels:
         raise ValueError(f"{task.name}: recommendation has no labels to shuffle")
     with threadpool_limits(1):
-        recommender, encode_seconds = _create_recommender(task, encoder, options)
+        recommender, encode_seconds = create_recommender(task, encoder, options)
         started = perf_counter()
         choice = choose_setting(recommender, task.tuning, options)
         tune_seconds = perf_counter() - started
@@ -165,35 +165,50 @@ class OnWarmItems:
         """Stream the candidates of the recommender."""
         warm = np.flatnonzero(interactions.counts)
         for setting, fitted in self.recommender.candidates(interactions.of_items(warm)):
-            yield setting, _Spread(fitted, warm, interactions.n_items)
+            yield setting, SpreadRecommender(fitted, warm, interactions.n_items)
 
     def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
         """Fit the recommender with one setting."""
         warm = np.flatnonzero(interactions.counts)
-        return _Spread(self.recommender.fit(interactions.of_items(warm), setting), warm, interactions.n_items)
+        return SpreadRecommender(self.recommender.fit(interactions.of_items(warm), setting), warm, interactions.n_items)
 
 
 @dataclass(frozen=True, eq=False)
-class _Spread:
+class SpreadRecommender:
+    """A recommender of some of the items: the others have no score.
+
+    Attributes
+    ----------
+    fitted : Recommender
+        Of the items that it knows.
+    warm : ndarray of shape (n_known,), int64
+        Their numbers, among all.
+    n_items : int
+        How many there are.
+    """
+
     fitted: Recommender
     warm: np.ndarray
     n_items: int
 
     @property
     def dim(self) -> int:
+        """Numbers per vector."""
         return self.fitted.dim
 
     @property
     def n_bytes(self) -> int:
+        """Memory that scoring needs."""
         return self.fitted.n_bytes
 
     def scores(self, users: np.ndarray) -> np.ndarray:
+        """Scores of all items: ``-inf`` for those that it does not know."""
         scores = np.full((len(users), self.n_items), -np.inf, dtype=np.float32)
         scores[:, self.warm] = self.fitted.scores(users)
         return scores
 
 
-def _create_recommender(
+def create_recommender(
     task: RecommendationTask, encoder: Any, options: RecommendationOptions
 ) -> tuple[TaskRecommender, float]:
     """Create the recommender of an embedding, and give the seconds that its texts took."""
@@ -204,7 +219,7 @@ def _create_recommender(
     if isinstance(encoder, TaskRecommender):
         return OnWarmItems(encoder), 0.0
     if isinstance(encoder, Hybrid):
-        text, seconds = _create_recommender(task, encoder.text, options)
+        text, seconds = create_recommender(task, encoder.text, options)
         learnt = OnWarmItems(encoder.recommender)
         of_text, of_learnt = (choose_setting(part, task.tuning, options).setting for part in (text, learnt))
         return Mixture(text, learnt, of_text, of_learnt, encoder.options.weights), seconds
@@ -315,7 +330,7 @@ def create_recommendation_service(
 ) -> Service:
     """Make one user's list of ten: scores of all items, without what is known, the best of them in order."""
     phase = task.testing
-    recommender = _create_untuned_recommender(task, encoder, options)
+    recommender = create_untuned_recommender(task, encoder, options)
     chosen = next(iter(recommender.candidates(phase.learnt)))[0] if setting is None else setting
     fitted, k = recommender.fit(phase.learnt, chosen), min(CUTOFF, phase.known.shape[1])
 
@@ -326,10 +341,10 @@ def create_recommendation_service(
     return Service(answer, phase.users[: options.latency_requests].tolist())
 
 
-def _create_untuned_recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> TaskRecommender:
+def create_untuned_recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> TaskRecommender:
     """Create the recommender of an embedding; the parts of a hybrid take the first setting that each would try."""
     if not isinstance(encoder, Hybrid):
-        return _create_recommender(task, encoder, options)[0]
-    parts = _create_untuned_recommender(task, encoder.text, options), OnWarmItems(encoder.recommender)
+        return create_recommender(task, encoder, options)[0]
+    parts = create_untuned_recommender(task, encoder.text, options), OnWarmItems(encoder.recommender)
     settings = [next(iter(part.candidates(task.tuning.learnt)))[0] for part in parts]
     return Mixture(*parts, settings[0], settings[1], encoder.options.weights)
