@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
+from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
@@ -150,3 +152,47 @@ def test_another_domain_and_exchanged_words_are_in_tables_and_on_the_page(projec
     page = _page(project)
     assert "What is lost on texts of another domain?" in page and "0 test texts have such a word: too few" in page
     assert "within: topics" in page
+
+
+def _write_purchases(folder: Path) -> dict[str, Any]:
+    """Write what 60 users of two cities took, each mostly that of the own city, without times; and give the source."""
+    rng = np.random.default_rng(0)
+    taken = [
+        f"u{user},i{item}"
+        for user in range(60)
+        for item in rng.choice(40, size=9, replace=False, p=np.where(np.arange(40) % 2 == user % 2, 9, 1) / 200).tolist()
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "taken.csv").write_text("\n".join(["user,item", *taken]))
+    (folder / "users.csv").write_text("\n".join(["user,city", *(f"u{user},{'AB'[user % 2]}" for user in range(60))]))
+    lines = [f"i{item},{('tea', 'beer')[item % 2]} number {item},{('hot', 'cold')[item % 2]}" for item in range(40)]
+    (folder / "items.csv").write_text("\n".join(["item,title,served", *lines]))
+    here = "data/01_raw/tiny/purchases"
+    return {
+        "reader": "interactions",
+        "path": f"{here}/taken.csv",
+        "split": "leave_random",
+        "users": {"file": f"{here}/users.csv", "attributes": {"city": {}}},
+        "items": {"file": f"{here}/items.csv", "attributes": {"served": {}}},
+        "text": "title",
+        "core": 2,
+    }
+
+
+@pytest.mark.slow
+def test_purchases_without_times_are_recommended_and_the_page_says_what_vectors_carry(project: Path) -> None:
+    source = _write_purchases(project / "data" / "01_raw" / "tiny" / "purchases")
+    tasks = {"next": {"kind": "recommendation", "source": source}}
+    baselines = ["popularity", "ease", "lsa_4", "item2vec_4", "ease_attributes", "user_attributes"]
+    grid = {"corpora": [], "baselines": baselines, "tasks": ["next"]}
+    board = _run(project, grid, task_definitions=tasks).query("metric == 'ndcg@10'").set_index("embedding")["value"]
+    assert (
+        board["task.user_attributes"] > board["task.popularity"] and board["task.ease_attributes"] > board["task.popularity"]
+    )
+    page = _page(project)
+    assert "What vectors of users and items carry" in page and "city of 60 users, one value against the other" in page
+    assert "test interactions that a hash drew, for there are no times" in page
+    tables = TablesDataset(filepath=str(project / "data/07_model_output/tiny/user_item_vectors/next")).load()
+    assert tables["task.item2vec_4.users"].num_rows == 60 and "task.ease.users" not in tables
+    probes = tables["attribute_probes"].to_pandas().set_index(["side", "embedding"])["auroc"]
+    assert probes["user", "task.item2vec_4"] > 0.8 > abs(probes["user", "number of interactions"] - 0.5) + 0.4

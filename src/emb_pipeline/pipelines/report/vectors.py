@@ -10,7 +10,7 @@ import pyarrow as pa
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.model import Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.pipelines.gathering import PRIMARY, Scores, concatenate_tables
+from emb_pipeline.pipelines.gathering import Scores, concatenate_tables
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.recommendation.tables import SHOWN_TABLES
 from emb_pipeline.tasks.registry import KINDS
@@ -29,7 +29,7 @@ def examine_vectors(
 
 
 def _rank_cells(cells: pd.DataFrame, definition: TaskDefinition) -> pd.DataFrame:
-    of_task = cells[(cells["task"] == definition.name) & (cells["metric"] == PRIMARY[definition.kind])]
+    of_task = cells[(cells["task"] == definition.name) & (cells["metric"] == definition.primary_metric)]
     return of_task.sort_values("value", ascending=False, kind="stable")
 
 
