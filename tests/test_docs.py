@@ -132,7 +132,9 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
     assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
     tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
-    assert tuned == {"category", "alike", "price", "tools", "next_purchase"}
+    assert tuned == {"category", "alike", "duplicates", "price", "tools", "next_purchase"}
+    paired = {row["embedding"]: row["value"] for row in rows if row["task"] == "duplicates" and row["primary"]}
+    assert paired["domain.word2vec_16"] > paired["control.random_16"] and "control.shuffled_tfidf" not in paired
     priced = {(row["embedding"], row["metric"]): row["value"] for row in rows if row["task"] == "price"}
     assert priced["task.tfidf", "spearman"] > 0.6 and priced["task.tfidf", "rmse"] < priced["control.shuffled_tfidf", "rmse"]
     assert (project / "data/08_reporting/shop/deployment/price/CARD.md").is_file()

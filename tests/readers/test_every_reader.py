@@ -118,6 +118,8 @@ def samples() -> dict[tuple[str, str], Sample]:
     liveqa = {"questions.xml": XML.encode(), "judged.zip": judged}
     numbered = [{"text": f"the text of row {row}", "target": row / 4} for row in range(14)]
     no_number = {"text": "a text", "target": "high"}
+    judged_pairs = [{"text_a": f"a {row}", "text_b": f"b {row}", "label": row % 2} for row in range(14)]
+    third = [*judged_pairs[:2], {"text_a": "a", "text_b": "b", "label": 7}]
     docstrings = {
         (CORPUS, "docstrings"): {},
         ("classification", "docstring_subpackages"): {"min_examples": 20},
@@ -189,6 +191,15 @@ def samples() -> dict[tuple[str, str], Sample]:
             "a.parquet",
         ),
         **label_set_samples(),
+        **{
+            ("pair_classification", name): Sample(
+                {f"a.{name}": write_rows(name, judged_pairs)},
+                {"reader": name, "path": f"a.{name}"},
+                {f"a.{name}": b"no Parquet" if name == "parquet" else write_rows(name, third)},
+                f"a.{name}{rest}",
+            )
+            for name, rest in (("csv", ", row 4"), ("tsv", ", row 4"), ("jsonl", ", row 3"), ("parquet", ""))
+        },
         **{
             ("regression", name): Sample(
                 {f"a.{name}": write_rows(name, numbered)},

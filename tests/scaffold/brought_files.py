@@ -107,6 +107,24 @@ def scored_pairs(folder: Path) -> list[Path]:
     return [write_csv(folder / "pairs.csv", ["pair", "sentence1", "sentence2", "score"], rows)]
 
 
+def judged_pairs(folder: Path) -> list[Path]:
+    draw = random.Random(4)
+    for name, n_rows in (("train", 80), ("test", 40)):
+        pairs = [draw.choices(TOPICS, k=2) for _ in range(n_rows)]
+        rows = [(write_title(draw, one), write_title(draw, other), int(one == other)) for one, other in pairs]
+        write_csv(folder / f"questions-{name}.csv", ["question1", "question2", "is_duplicate"], rows)
+    return [folder]
+
+
+def prices(folder: Path) -> list[Path]:
+    draw = random.Random(6)
+    rows = [
+        (f"{text} {number}", 10 + 50 * TOPICS.index(topic) + draw.random())
+        for number, (text, topic) in enumerate(list_labeled())
+    ]
+    return [write_csv(folder / "offers.csv", ["title", "price"], rows)]
+
+
 def tagged_lines(folder: Path) -> list[Path]:
     draw = random.Random(2)
     for name, n_sentences in (("train.conll", 60), ("test.conll", 30)):
@@ -248,6 +266,8 @@ LAYOUTS: dict[Callable[[Path], list[Path]], str] = {
     labels_first: "classification",
     labels_of_fasttext: "classification",
     scored_pairs: "similarity",
+    judged_pairs: "pair_classification",
+    prices: "regression",
     tagged_lines: "sequence_labeling",
     lists_of_tags: "sequence_labeling",
     treebank: "token_classification",

@@ -28,6 +28,7 @@ from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.metrics.metric import Metric
 from emb_pipeline.tasks.multi_label.task import MultiLabelTask
 from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.pair_classification.task import PairClassificationTask
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
 from emb_pipeline.tasks.regression.task import RegressionTask
@@ -291,6 +292,29 @@ def similarity() -> Case:
     return found, {"spearman": spearmanr(own, scores).statistic, "pearson": pearsonr(own, scores).statistic}
 
 
+def pair_classification() -> Case:
+    """Thresholds are those that are best on the training pairs, by trying each score of them."""
+    rng = np.random.default_rng(7)
+    texts, first, second = names("text ", 400).tolist(), np.arange(200), np.arange(200, 400)
+    own = cosines(texts, texts)[first, second]
+    codes = (own + rng.normal(scale=0.3, size=200) > 0.1).astype(np.int64)
+    split = np.where(np.arange(200) < 80, "train", "test")
+    task = PairClassificationTask("t", names("p", 200), Texts(texts), first, second, codes, split)
+    kind = KINDS["pair_classification"]
+    found = kind.evaluate_embedding(task, RandomVectors(), kind.options(), seed=0)
+    cuts, learned, true = [-2.0, *own[:80], 2.0], codes[:80], codes[80:]
+    of_accuracy = max(cuts, key=lambda cut: sklearn_metrics.accuracy_score(learned, own[:80] >= cut))
+    of_f1 = max(cuts, key=lambda cut: sklearn_metrics.f1_score(learned, own[:80] >= cut))
+    below = [max(own[:80][own[:80] < cut], default=-2.0) for cut in (of_accuracy, of_f1)]
+    middles = [(cut + under) / 2 for cut, under in zip((of_accuracy, of_f1), below, strict=True)]
+    return found, {
+        "ap": sklearn_metrics.average_precision_score(true, own[80:]),
+        "auroc": sklearn_metrics.roc_auc_score(true, own[80:]),
+        "accuracy": sklearn_metrics.accuracy_score(true, own[80:] >= middles[0]),
+        "pair_f1": sklearn_metrics.f1_score(true, own[80:] >= middles[1]),
+    }
+
+
 def regression() -> Case:
     """The numbers of random vectors, by the library's ridge with the penalty that was chosen."""
     rng = np.random.default_rng(6)
@@ -334,6 +358,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
     "sequence_labeling": [sequence_labeling],
     "token_classification": [token_classification],
     "similarity": [similarity],
+    "pair_classification": [pair_classification],
     "regression": [regression],
     "extractive_qa": [extractive_qa],
 }

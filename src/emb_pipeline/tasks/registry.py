@@ -21,6 +21,7 @@ from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
 from emb_pipeline.tasks.metrics.swap_names import SWAP_METRICS
 from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
 from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.pair_classification.options import PairOptions
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.regression.options import RegressionOptions
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
@@ -454,6 +455,27 @@ KINDS: Mapping[str, Kind] = {
             readers="similarity.sources:READERS",
             serve="similarity.evaluate:create_similarity_service",
             is_intrinsic=True,
+            learns_from_labels=False,
+        ),
+        Kind(
+            "pair_classification",
+            PairOptions,
+            metrics=(
+                Metric("ap", "average precision", of_units=False),
+                Metric("accuracy", "accuracy"),
+                Metric("pair_f1", "F1 of positive pairs"),
+                Metric("auroc", "AUROC", percent=False, of_units=False),
+            ),
+            unit="test pairs",
+            display=UnitDisplay("pair_classification.display:describe_labeled_pairs", "pair", "answer", group="answer"),
+            requires=frozenset({"texts"}),
+            guess="pair_classification.guess:propose",
+            reader="pair_classification.reader:PairClassificationReader",
+            checks="pair_classification.audit:CHECKS",
+            task="pair_classification.task:PairClassificationTask",
+            evaluate="pair_classification.evaluate:evaluate_pair_classification",
+            readers="pair_classification.sources:READERS",
+            serve="similarity.evaluate:create_similarity_service",
             learns_from_labels=False,
         ),
         Kind(

@@ -251,3 +251,12 @@ def _count_words(columns: np.ndarray, starts: np.ndarray, n_columns: int) -> sp.
     counts = sp.csr_array(entries, shape=(len(starts) - 1, n_columns))
     counts.sum_duplicates()
     return counts
+
+
+def take_pairs(tables: Mapping[str, pa.Table], name: str, columns: Sequence[str]) -> tuple[Texts, np.ndarray, np.ndarray]:
+    """Take the distinct texts of two columns, and which of them each row has in the first and in the second."""
+    sides = [take_texts(tables, name, column) for column in columns]
+    everything = Texts([*sides[0], *sides[1]], join_token_ids([side.token_ids for side in sides]))
+    _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
+    first, second = np.split(places, 2)
+    return everything.take(kept), first, second

@@ -16,10 +16,10 @@ def describe_pairs(tables: Mapping[str, pa.Table], units: Sequence[str]) -> Show
     row_of = {name: row for row, name in enumerate(task.pair_ids.tolist())}
     rows = [row_of[name] for name in units]
     sides = [(task.texts[int(task.first[row])], task.texts[int(task.second[row])]) for row in rows]
-    return ShownUnits([_join(*pair) for pair in sides], [f"{task.scores[row]:g}" for row in rows], [() for _ in rows])
+    return ShownUnits([join_pair(*pair) for pair in sides], [f"{task.scores[row]:g}" for row in rows], [() for _ in rows])
 
 
-def _join(first: str, second: str) -> str:
+def join_pair(first: str, second: str) -> str:
     """Join two texts so that something of each is seen where both are too long."""
     if len(first) + len(second) + 3 <= LONGEST:
         return f"{first} ↔ {second}"

@@ -19,7 +19,7 @@ from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.similarity.task import SimilarityTask
-from emb_pipeline.tasks.splits.folds import join_groups
+from emb_pipeline.tasks.splits.pair_groups import name_pair_groups
 
 DECIMALS = 6
 """Scores are compared to this precision: what is below is rounding of float32 sums, and would break ties by chance."""
@@ -73,7 +73,7 @@ def evaluate_similarity(
     scores = np.round(score_pairs(vectors[task.first], vectors[task.second], similarity_of(fitted)), DECIMALS)
     values = {"spearman": compute_spearman(scores, task.scores), "pearson": compute_pearson(scores, task.scores)}
     return Evaluation(
-        item_scores=build_item_scores(task.pair_ids, _name_groups(task), values),
+        item_scores=build_item_scores(task.pair_ids, name_pair_groups(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
         dim=int(vectors.shape[1]),
         encode_seconds=clock.seconds,
@@ -97,16 +97,3 @@ def create_similarity_service(
         return score_pairs(first, second, measure)
 
     return Service(answer, [(task.texts[a], task.texts[b]) for a, b in pairs])
-
-
-def _name_groups(task: SimilarityTask) -> np.ndarray:
-    """Name the group of each pair: the first pair of its group, or the names of its two texts, where those are shared."""
-    low, high = np.minimum(task.first, task.second), np.maximum(task.first, task.second)
-    pairs, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
-    if task.groups is not None:
-        return np.asarray(task.pair_ids[join_groups(first[group], task.groups)])
-    sides = np.stack([pairs // len(task.texts), pairs % len(task.texts)])
-    used = np.bincount(np.concatenate([sides[0], sides[1][sides[0] != sides[1]]]))
-    if used.max(initial=0) < 2:
-        return np.asarray(task.pair_ids[first[group]])
-    return np.array([f"text {a}\ttext {b}" for a, b in zip(low.tolist(), high.tolist(), strict=True)])

@@ -25,7 +25,7 @@ def propose(files: Sequence[Described], named: Named) -> Proposal | None:
     if not tables or len(tables) > 3:
         return None
     table = tables[-1]
-    pair = [table.find_column(name) for name in named.text] or _find_pair(table)
+    pair = [table.find_column(name) for name in named.text] or find_pair(table)
     if len(pair) != 2:
         return None
     scores = rank_columns(
@@ -61,7 +61,7 @@ def _place(tables: Sequence[Described], table: Described) -> dict[str, object]:
     return place_files(tested[:1] or [table])
 
 
-def _find_pair(table: Described) -> list[Column]:
+def find_pair(table: Described) -> list[Column]:
     """Find the two columns of texts that are alike in length and in name; none where it is not clear."""
     texts = [column for column in table.columns if column.words >= 2 and column.numeric < 0.5 and not column.is_list]
     texts = rank_columns(texts, _TEXTS, lambda column: column.words) if len(texts) > 2 else texts

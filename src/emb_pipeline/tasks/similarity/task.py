@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
-from emb_pipeline.text.texts import Texts, join_token_ids, take_texts
+from emb_pipeline.text.texts import Texts, take_pairs
 
 PAIRS = pa.schema(
     [*((name, pa.string()) for name in ("pair_id", "text_a", "text_b")), ("score", pa.float64()), ("group", pa.string())]
@@ -59,10 +59,7 @@ class SimilarityTask:
             A missing column or value, or an id twice.
         """
         table = select_columns(tables, "pairs", PAIRS, name, optional=("group",))
-        sides = [take_texts(tables, "pairs", column) for column in ("text_a", "text_b")]
-        everything = Texts([*sides[0], *sides[1]], join_token_ids([side.token_ids for side in sides]))
-        _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
-        first, second = np.split(places, 2)
+        texts, first, second = take_pairs(tables, "pairs", ("text_a", "text_b"))
         ids = read_unique_ids(table, "pair_id", name)
         scores, groups = table["score"].to_numpy(), read_optional_column(table, "group", name)
-        return cls(name, ids, everything.take(kept), first, second, scores, groups)
+        return cls(name, ids, texts, first, second, scores, groups)

@@ -1,0 +1,1 @@
+"""Pair classification: do two texts mean the same."""

@@ -1,0 +1,64 @@
+"""Sources of pairs of texts with a label."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
+from emb_pipeline.readers.formats.json_lines import JsonlSource
+from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.registry import Reader, by_name
+
+_OF_SINGLE_TEXTS = ("text", "labels", "merge_labels", "min_examples", "features", "sample")
+
+
+class _LabeledPairs(Source):
+    text_a: str = Field(default="text_a", description="column with one text of the pair")
+    text_b: str = Field(default="text_b", description="column with the other")
+    label: str | None = Field(default="label", description="column that says whether the pair is a positive one")
+    positive: str = Field(
+        default="1", description="label of the positive pairs (duplicates, paraphrases); pairs of the other are negative"
+    )
+
+    @model_validator(mode="after")
+    def _names_what_pairs_have(self) -> Self:
+        if named := [name for name in _OF_SINGLE_TEXTS if name in self.model_fields_set]:
+            raise ValueError(f"'{named[0]}' is for single texts with a label: leave it out")
+        return self
+
+
+class LabeledPairsCsvSource(_LabeledPairs, CsvSource):
+    """Pair classification: two texts and one of two labels, comma-separated."""
+
+
+class LabeledPairsTsvSource(_LabeledPairs, TsvSource):
+    """The same, tab-separated."""
+
+
+class LabeledPairsJsonlSource(_LabeledPairs, JsonlSource):
+    """The same, one JSON object per line."""
+
+
+class LabeledPairsParquetSource(_LabeledPairs, ParquetSource):
+    """The same, Parquet files."""
+
+
+READERS = by_name(
+    *(
+        Reader(
+            name,
+            options,
+            examples="tasks.pair_classification.reader:read_labeled_pairs",
+            first_rows="tasks.pair_classification.reader:check_labeled_pairs",
+        )
+        for name, options in (
+            ("csv", LabeledPairsCsvSource),
+            ("tsv", LabeledPairsTsvSource),
+            ("jsonl", LabeledPairsJsonlSource),
+            ("parquet", LabeledPairsParquetSource),
+        )
+    )
+)
