@@ -122,6 +122,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "sequence_labeling": "f1",
         "token_classification": "accuracy",
         "similarity": "spearman",
+        "multi_label": "micro_f1",
         "pair_classification": "ap",
         "regression": "spearman",
         "extractive_qa": "answer_f1",

@@ -52,6 +52,11 @@ class PairClassificationTask:
     groups: np.ndarray | None = None
 
     @property
+    def example_ids(self) -> np.ndarray:
+        """The names of the pairs, as folds call them."""
+        return self.pair_ids
+
+    @property
     def near_groups(self) -> None:
         """Clusters of near-duplicates are not looked for."""
 
