@@ -11,9 +11,12 @@ from typing import Any
 
 from emb_pipeline.embeddings.columns.options import (
     ColumnOptions,
+    CooccurrenceOptions,
+    EntityOptions,
     JoinedOptions,
     OneHotColumnsOptions,
     TargetOptions,
+    ValueTextsOptions,
 )
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
@@ -273,6 +276,24 @@ _LINES = (
         has_dim=False,
     ),
     Method(
+        "entity_columns",
+        "entity embeddings",
+        EntityOptions,
+        "task",
+        _COLUMNS,
+        "columns.entity:EntityColumns",
+        has_dim=False,
+    ),
+    Method(
+        "cooccurrence_columns",
+        "co-occurring values",
+        CooccurrenceOptions,
+        "task",
+        _COLUMNS,
+        "columns.cooccurrence:CooccurrenceColumns",
+        has_dim=False,
+    ),
+    Method(
         "bm25",
         "BM25",
         Bm25Options,
@@ -385,6 +406,18 @@ _LINES = (
         derivation=_REPAIR,
         **_WORD_VECTORS,
         made="retrofitted",
+    ),
+    Method(
+        "value_texts",
+        "names of values",
+        ValueTextsOptions,
+        "embedding",
+        _COLUMNS,
+        "columns.value_texts:ValueTexts",
+        has_dim=False,
+        derivation=Derivation("value_texts", "Of the names of values: against the row written out"),
+        bases=_TEXT_BASE,
+        made="of values",
     ),
     Method(
         "joined",

@@ -1,0 +1,146 @@
+"""Entity embeddings: vectors of values that a small network learns while it predicts the label."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from emb_pipeline.embeddings.columns.options import EntityOptions
+from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, require_columns
+from emb_pipeline.embeddings.contextual.repeatable import repeatable
+from emb_pipeline.embeddings.protocols import Vectors
+from emb_pipeline.text.texts import Texts
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class EntityColumns:
+    """A vector for each value, learned by a network with one hidden layer (Guo & Berkhahn 2016).
+
+    The network sees the training part alone. A share of it, drawn with its classes, is held out, and says when to stop. A
+    value that the training rows do not have gets the mean of its column's vectors.
+
+    Vectors of training rows have seen their own labels: a probe's inner folds are scored too high, and its penalty may be
+    chosen too small. Scores of the test part are not affected.
+
+    References
+    ----------
+    Guo & Berkhahn (2016), Entity embeddings of categorical variables, arXiv:1604.06737.
+    """
+
+    learns_from_labels: ClassVar[bool] = True
+    options: EntityOptions
+    seed: int = 0
+
+    def fit_encode(self, texts: Texts, labels: np.ndarray) -> tuple[RowEncoder, Vectors]:
+        """Train the network, and encode the training rows.
+
+        Parameters
+        ----------
+        texts : Texts of length n_rows
+            With columns.
+        labels : ndarray of shape (n_rows,)
+            Codes of classes (int), or values (float), which are scaled to mean 0 and variance 1.
+
+        Returns
+        -------
+        encoder : RowEncoder
+            Of the values' vectors, followed by the numeric columns.
+        vectors : ndarray of shape (n_rows, dim), float32
+        """
+        columns = require_columns(texts)
+        known, numbers = KnownValues.of(columns), fit_numbers(columns, self.options.numeric)
+        tables: tuple[np.ndarray, ...] = ()
+        if columns.categorical:
+            tables = self._train(known, known.find(columns), numbers.encode(columns), labels)
+        means = (np.vstack([table, table.mean(axis=0)]).astype(np.float32) for table in tables)
+        encoder = RowEncoder(ValueVectors(known, tuple(means)), numbers)
+        return encoder, encoder.encode(texts)
+
+    def _train(
+        self, known: KnownValues, places: np.ndarray, numbers: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Train on rows of values, shape (n_rows, n_columns), and numbers: the vectors of each column's values."""
+        import torch
+
+        options, rng = self.options, np.random.default_rng(self.seed)
+        held_out = _hold_out(labels, options.validation_share, rng)
+        with repeatable("cpu"):
+            torch.manual_seed(self.seed)
+            network, measure, targets = _make_network(known, numbers.shape[1], labels, options)
+            inputs = (torch.from_numpy(places), torch.from_numpy(numbers))
+            optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
+            train, watched = np.flatnonzero(~held_out), torch.from_numpy(np.flatnonzero(held_out))
+            best, kept, without = np.inf, copy.deepcopy(network.state_dict()), 0
+            for _ in range(options.epochs):
+                network.train()
+                order = torch.from_numpy(rng.permutation(train))
+                for batch in order.split(options.batch_size):
+                    optimizer.zero_grad()
+                    loss = measure(network(inputs[0][batch], inputs[1][batch]), targets[batch])
+                    loss.backward()
+                    optimizer.step()
+                network.eval()
+                with torch.no_grad():
+                    found = float(measure(network(inputs[0][watched], inputs[1][watched]), targets[watched]))
+                without += 1
+                if found < best:
+                    best, kept, without = found, copy.deepcopy(network.state_dict()), 0
+                if without >= options.patience:
+                    break
+            network.load_state_dict(kept)
+            return tuple(table.weight.detach().numpy().copy() for table in network.tables)
+
+
+def count_dimensions(n_values: int) -> int:
+    """Choose the dimensions of a column with so many values: half of them, rounded up, and at most 50."""
+    return min(50, (n_values + 1) // 2)
+
+
+def _hold_out(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the rows to stop by, each class in its share: shape (n_rows,), bool; at least one, never all."""
+    order = rng.permutation(len(labels))
+    if np.issubdtype(labels.dtype, np.integer):
+        order = order[np.argsort(labels[order], kind="stable")]
+    step = max(2, round(1 / share))
+    held_out = np.zeros(len(labels), dtype=bool)
+    held_out[order[step // 2 :: step]] = True
+    return held_out
+
+
+def _make_network(
+    known: KnownValues, n_numbers: int, labels: np.ndarray, options: EntityOptions
+) -> tuple[Any, Any, torch.Tensor]:
+    """Make the network, its loss, and what it is to predict."""
+    import torch
+    from torch import nn
+
+    sizes = [options.dims or count_dimensions(n) for n in known.counts]
+    is_class = np.issubdtype(labels.dtype, np.integer)
+    classes, codes = np.unique(labels, return_inverse=True)
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tables = nn.ModuleList(nn.Embedding(n, size) for n, size in zip(known.counts, sizes, strict=True))
+            self.layers = nn.Sequential(
+                nn.Dropout(options.dropout),
+                nn.Linear(sum(sizes) + n_numbers, options.hidden),
+                nn.ReLU(),
+                nn.Linear(options.hidden, len(classes) if is_class else 1),
+            )
+
+        def forward(self, places: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+            looked_up = [table(places[:, column]) for column, table in enumerate(self.tables)]
+            made: torch.Tensor = self.layers(torch.cat([*looked_up, numbers], dim=1))
+            return made if is_class else made[:, 0]
+
+    if is_class:
+        return Network(), nn.functional.cross_entropy, torch.from_numpy(codes)
+    scaled = (labels - labels.mean()) / (labels.std() or 1.0)
+    return Network(), nn.functional.mse_loss, torch.from_numpy(scaled.astype(np.float32))

@@ -1,0 +1,101 @@
+"""Vectors of values from their names, as an embedding of texts has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.columns.options import ValueTextsOptions
+from emb_pipeline.embeddings.columns.values import NumberVectors, fit_numbers, require_columns, stack
+from emb_pipeline.embeddings.protocols import (
+    Role,
+    StoredTextEncoder,
+    TaskEncoder,
+    TextEncoder,
+    Vectors,
+    encode_as,
+    fit_on,
+)
+from emb_pipeline.text.columns import Columns
+from emb_pipeline.text.texts import Texts
+
+
+@dataclass(frozen=True)
+class ValueTexts:
+    """Rows as the vectors of their values' names: of the texts ``workclass: Private``, ``sex: Female``, ….
+
+    Each value is encoded once, whatever the number of rows; one that the training rows do not have has a name, too.
+
+    Attributes
+    ----------
+    options : ValueTextsOptions
+        Whether the vectors follow each other or are averaged.
+    text : TextEncoder or TaskEncoder
+        The embedding of texts; one that is fitted learns from the values' names.
+    """
+
+    options: ValueTextsOptions
+    text: TextEncoder | TaskEncoder
+
+    def fit(self, texts: Texts) -> ValueTextsEncoder:
+        """Fit on the values of these rows."""
+        columns = require_columns(texts)
+        fitted = fit_on(self.text, Texts(name for names in _list_names(columns) for name in names), "text")
+        numbers = fit_numbers(columns, self.options.numeric)
+        return ValueTextsEncoder(fitted, numbers, len(columns.categorical), self.options.combine == "average")
+
+
+@dataclass(frozen=True, eq=False)
+class ValueTextsEncoder:
+    """Vectors of rows by the names of their values, followed by the numeric columns.
+
+    Attributes
+    ----------
+    base : TextEncoder
+        The embedding of texts.
+    numbers : NumberVectors
+        The numeric part.
+    n_columns : int
+        Categorical columns.
+    averaged : bool
+        Whether a row has the mean of its values' vectors; else one follows the other.
+    """
+
+    base: TextEncoder
+    numbers: NumberVectors
+    n_columns: int
+    averaged: bool
+
+    @property
+    def dim(self) -> int:
+        """Columns of the vectors."""
+        return self.base.dim * (min(self.n_columns, 1) if self.averaged else self.n_columns) + self.numbers.dim
+
+    @property
+    def unstored(self) -> ValueTextsEncoder:
+        """The same, encoding again what the embedding of texts has in store."""
+        opened: Any = self.base.unstored if isinstance(self.base, StoredTextEncoder) else self.base
+        return self if opened is self.base else replace(self, base=opened)
+
+    def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
+        """Vectors of rows, shape (n_texts, dim), float32."""
+        columns = require_columns(texts)
+        blocks: list[Vectors] = []
+        for column, names in enumerate(_list_names(columns)):
+            rows, used = columns.codes[:, column], np.unique(columns.codes[:, column])
+            vectors = encode_as(self.base, [names[code] for code in used.tolist()], role)
+            blocks.append(vectors[np.searchsorted(used, rows)])
+        if self.averaged and blocks:
+            blocks = [sum(blocks[1:], blocks[0]) * np.float32(1 / len(blocks))]
+        return stack([*blocks, self.numbers.encode(columns)])
+
+
+def _list_names(columns: Columns) -> list[list[str]]:
+    """List the text of each value, by column; a missing one is ``workclass: unknown``."""
+    return [
+        [f"{name}: {value or 'unknown'}" for value in values]
+        for name, values in zip(columns.categorical, columns.values, strict=True)
+    ]
