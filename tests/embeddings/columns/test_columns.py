@@ -7,12 +7,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
+from emb_pipeline.embeddings.columns.cooccurrence import CooccurrenceColumns, compute_ppmi
+from emb_pipeline.embeddings.columns.entity import EntityColumns, count_dimensions
 from emb_pipeline.embeddings.columns.joined import Joined
-from emb_pipeline.embeddings.columns.options import ColumnOptions, JoinedOptions, OneHotColumnsOptions, TargetOptions
-from emb_pipeline.embeddings.columns.sparse import HashedColumns, OneHotColumns
+from emb_pipeline.embeddings.columns.options import (
+    ColumnOptions,
+    CooccurrenceOptions,
+    EntityOptions,
+    JoinedOptions,
+    OneHotColumnsOptions,
+    TargetOptions,
+    ValueTextsOptions,
+)
+from emb_pipeline.embeddings.columns.sparse import HashedColumns, OneHotColumns, OneHotValues
 from emb_pipeline.embeddings.columns.target import OrdinalColumns, TargetColumns
+from emb_pipeline.embeddings.columns.value_texts import ValueTexts
+from emb_pipeline.embeddings.columns.values import KnownValues
 from emb_pipeline.embeddings.protocols import fit_encode
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.errors import DataError
@@ -154,3 +167,92 @@ def test_joined_learns_from_labels_where_a_part_does() -> None:
     texts, labels = rows(60, colour=4), np.arange(60) % 2
     encoder, vectors = joined.fit_encode(texts, labels)
     assert not np.array_equal(dense(encoder.encode(texts)), dense(vectors)), "cross-fitted, as the part's own are"
+
+
+def test_the_information_of_two_values_is_what_a_hand_computes() -> None:
+    columns = Columns.of({"a": ["x", "x", "y", "y"], "b": ["p", "p", "p", "q"]}, {}, 4)
+    known = KnownValues.of(columns)
+    found = compute_ppmi(OneHotValues(known).encode(columns), np.array([0, 0, 1, 1])).toarray()
+    expected = np.zeros((4, 4))  # x, y, p, q
+    expected[0, 2] = expected[2, 0] = np.log(2 * 4 / (2 * 3))
+    expected[1, 3] = expected[3, 1] = np.log(1 * 4 / (2 * 1))
+    np.testing.assert_allclose(found, expected)
+
+
+def test_values_that_keep_the_same_company_are_close_without_a_label() -> None:
+    """Planted: cities of two countries, whose rows have the country's dishes; no row names the country."""
+    rng = np.random.default_rng(0)
+    country = rng.integers(0, 2, 2_000)
+    city, dish = country * 5 + rng.integers(0, 5, 2_000), country * 4 + rng.integers(0, 4, 2_000)
+    columns = Columns.of({"city": [f"city {c}" for c in city], "dish": [f"dish {d}" for d in dish]}, {}, 2_000)
+    encoder = CooccurrenceColumns(CooccurrenceOptions(dims=4)).fit(Texts([""] * 2_000, columns=columns))
+    table = encoder.categories.vectors[0][:-1]
+    cosines = table @ table.T / np.outer(*[np.linalg.norm(table, axis=1)] * 2)
+    same = np.arange(10)[:, None] // 5 == np.arange(10) // 5
+    assert cosines[same].min() > 0.8 > 0.3 > cosines[~same].max()
+
+
+def plant_entities(n: int, seed: int) -> tuple[Texts, np.ndarray]:
+    """Rows of 60 shops, of which every third has mostly label 1, and a column that says nothing."""
+    rng = np.random.default_rng(seed)
+    shop = rng.integers(0, 60, n)
+    label = np.where(rng.random(n) < 0.9, shop % 3 == 0, shop % 3 != 0).astype(np.int64)
+    values = {"shop": [f"shop {s}" for s in shop], "day": [f"day {d}" for d in rng.integers(0, 7, n)]}
+    return Texts([""] * n, columns=Columns.of(values, {}, n)), label
+
+
+def test_entity_embeddings_place_values_with_the_same_labels_together() -> None:
+    texts, labels = plant_entities(2_000, 0)
+    encoder, _ = EntityColumns(EntityOptions(dims=3)).fit_encode(texts, labels)
+    table = encoder.categories.vectors[0][:-1]
+    is_first = np.array([int(value.split()[1]) % 3 == 0 for value in encoder.categories.known.values[0]])
+    axis = table[is_first].mean(axis=0) - table[~is_first].mean(axis=0)
+    along = table @ axis
+    assert along[is_first].min() > along[~is_first].max()
+    np.testing.assert_allclose(encoder.categories.vectors[0][-1], table.mean(axis=0), rtol=1e-5)
+
+
+def test_entity_embeddings_of_labels_that_say_nothing_say_nothing_of_new_rows() -> None:
+    texts, _ = plant_entities(800, 0)
+    labels = np.random.default_rng(1).integers(0, 2, 800)
+    found = []
+    for seed in range(5):
+        encoder, of_training = EntityColumns(EntityOptions(), seed=seed).fit_encode(texts.take(np.arange(400)), labels[:400])
+        probe = LogisticRegression(max_iter=500).fit(of_training, labels[:400])
+        found.append(probe.score(encoder.encode(texts.take(np.arange(400, 800))), labels[400:]))
+    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+
+
+def test_entity_embeddings_are_the_same_again_and_learn_values_too() -> None:
+    texts, labels = plant_entities(300, 0)
+    (_, one), (_, again) = (EntityColumns(EntityOptions(epochs=2)).fit_encode(texts, labels) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    encoder, _ = EntityColumns(EntityOptions(dims=1)).fit_encode(texts, labels * 100.0)
+    places = [int(value.split()[1]) % 3 == 0 for value in encoder.categories.known.values[0]]
+    assert abs(np.corrcoef(encoder.categories.vectors[0][:-1, 0], places)[0, 1]) > 0.5
+
+
+@pytest.mark.parametrize(("n_values", "dims"), [(1, 1), (2, 1), (7, 4), (99, 50), (1_000, 50)])
+def test_a_column_has_half_as_many_dimensions_as_values(n_values: int, dims: int) -> None:
+    assert count_dimensions(n_values) == dims
+
+
+class LengthEncoder:
+    """The number of characters and of spaces of a text."""
+
+    dim = 2
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        return np.array([[len(text), text.count(" ")] for text in texts], dtype=np.float32)
+
+
+def test_names_of_values_are_texts_one_after_the_other_or_their_mean() -> None:
+    columns = Columns.of({"sex": ["F", ""], "work": ["at home", "none"]}, {}, 2)
+    texts = Texts(["", ""], columns=columns)
+    joined = ValueTexts(ValueTextsOptions(), LengthEncoder()).fit(texts)
+    expected = [[len("sex: F"), 1, len("work: at home"), 2], [len("sex: unknown"), 1, len("work: none"), 1]]
+    assert joined.encode(texts).tolist() == expected and joined.dim == 4
+    averaged = ValueTexts(ValueTextsOptions(combine="average"), LengthEncoder()).fit(texts)
+    np.testing.assert_allclose(averaged.encode(texts), np.reshape(expected, (2, 2, 2)).mean(axis=1))
+    new = Texts([""], columns=Columns.of({"sex": ["X"], "work": ["abroad"]}, {}, 1))
+    assert joined.encode(new).tolist() == [[6, 1, 12, 1]], "a new value has a name"

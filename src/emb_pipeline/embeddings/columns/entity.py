@@ -76,11 +76,12 @@ class EntityColumns:
             inputs = (torch.from_numpy(places), torch.from_numpy(numbers))
             optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
             train, watched = np.flatnonzero(~held_out), torch.from_numpy(np.flatnonzero(held_out))
+            batch_size = max(1, min(options.batch_size, len(train) // 10))
             best, kept, without = np.inf, copy.deepcopy(network.state_dict()), 0
             for _ in range(options.epochs):
                 network.train()
                 order = torch.from_numpy(rng.permutation(train))
-                for batch in order.split(options.batch_size):
+                for batch in order.split(batch_size):
                     optimizer.zero_grad()
                     loss = measure(network(inputs[0][batch], inputs[1][batch]), targets[batch])
                     loss.backward()
@@ -128,6 +129,8 @@ def _make_network(
         def __init__(self) -> None:
             super().__init__()
             self.tables = nn.ModuleList(nn.Embedding(n, size) for n, size in zip(known.counts, sizes, strict=True))
+            for table in self.tables:  # near 0, as in Keras: what few rows teach is not lost among random numbers
+                nn.init.uniform_(table.weight, -0.05, 0.05)
             self.layers = nn.Sequential(
                 nn.Dropout(options.dropout),
                 nn.Linear(sum(sizes) + n_numbers, options.hidden),

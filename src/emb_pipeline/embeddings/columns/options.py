@@ -52,7 +52,7 @@ class EntityOptions(ColumnOptions):
     hidden: Annotated[int, Field(ge=1, le=4096, description="units of the hidden layer")] = 64
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of inputs of the hidden layer that is left out")] = 0.2
     learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of Adam")] = 0.005
-    batch_size: Annotated[int, Field(ge=1, le=8192, description="rows per step")] = 256
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="rows per step; at most a tenth of the training rows")] = 256
     epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the training rows at most")] = 30
     patience: Annotated[
         int, Field(ge=1, le=100, description="passes without a lower held-out loss before it stops; the best one is kept")
