@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.diagnostics.label_purity import measure_label_purity
 from emb_pipeline.embeddings.encodings.vectors import encode_texts
-from emb_pipeline.embeddings.protocols import TaskEncoder, list_remote_parts
+from emb_pipeline.embeddings.protocols import TaskEncoder, learns_from_labels, list_remote_parts
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
@@ -47,7 +47,8 @@ def measure_label_purities(
     definitions, examples : mapping
         Of each task.
     tuned_tasks : mapping of str to set of str
-        Tasks whose labels an embedding has learned from. It is left out there: it knows these texts' classes.
+        Tasks whose labels an embedding has learned from. It is left out there: it knows these texts' classes. So does one
+        that is fitted on labels (target encoding), on every task.
     encodings : Path
         Store of what was encoded before.
 
@@ -76,7 +77,7 @@ def measure_label_purities(
         wanted = [str(task) for task in of_embedding["task"] if task not in tuned_tasks.get(name, set())]
         try:
             encoder: Any = (loaded.get(name) or stored[name].load(encodings, loaded)) if wanted else None
-            if not wanted or list_remote_parts(encoder):
+            if not wanted or list_remote_parts(encoder) or learns_from_labels(encoder):
                 continue
             with threadpool_limits(1):
                 rows += [{"embedding": name, **_measure(encoder, task, chosen[task])} for task in wanted]

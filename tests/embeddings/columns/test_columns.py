@@ -70,11 +70,17 @@ def test_a_missing_value_is_a_value_and_a_missing_number_the_mean_with_a_mark() 
     np.testing.assert_array_equal(vectors[:, 3], [0, 0, 1, 0])
 
 
-def test_bins_hold_a_tenth_of_the_training_rows_each() -> None:
+def test_bins_hold_a_tenth_of_the_different_numbers_each() -> None:
     columns = Columns.of({}, {"age": [*range(100), float("nan")]}, 101)
     texts = Texts([""] * 101, columns=columns)
     vectors = dense(OneHotColumns(OneHotColumnsOptions(numeric="binned")).fit(texts).encode(texts))
     assert vectors.sum(axis=0).tolist() == [10] * 10 + [1] and (vectors.sum(axis=1) == 1).all()
+
+
+def test_a_number_that_most_rows_have_hides_no_other_in_its_bin() -> None:
+    texts = Texts([""] * 100, columns=Columns.of({}, {"gain": [0.0] * 80 + list(range(1, 21))}, 100))
+    vectors = dense(OneHotColumns(OneHotColumnsOptions(numeric="binned")).fit(texts).encode(texts))
+    assert vectors[:, 0].sum() <= 83 and len(np.unique(vectors[80:], axis=0)) == 10
 
 
 def test_ordinal_counts_values_in_the_order_of_their_names() -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
+from torch import nn
 
 from emb_pipeline.embeddings.columns.options import EntityOptions
 from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, require_columns
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.text.texts import Texts
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,6 @@ class EntityColumns:
         self, known: KnownValues, places: np.ndarray, numbers: np.ndarray, labels: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Train on rows of values, shape (n_rows, n_columns), and numbers: the vectors of each column's values."""
-        import torch
-
         options, rng = self.options, np.random.default_rng(self.seed)
         held_out = _hold_out(labels, options.validation_share, rng)
         with repeatable("cpu"):
@@ -118,9 +115,6 @@ def _make_network(
     known: KnownValues, n_numbers: int, labels: np.ndarray, options: EntityOptions
 ) -> tuple[Any, Any, torch.Tensor]:
     """Make the network, its loss, and what it is to predict."""
-    import torch
-    from torch import nn
-
     sizes = [options.dims or count_dimensions(n) for n in known.counts]
     is_class = np.issubdtype(labels.dtype, np.integer)
     classes, codes = np.unique(labels, return_inverse=True)

@@ -19,7 +19,7 @@ class ColumnOptions(Options):
         Field(
             description="standardized: numeric columns are appended, with mean 0 and variance 1 in training; a missing "
             "number is 0, with a column of its own that says so; binned: a column for each of ten bins with as many "
-            "training rows each, and one for missing"
+            "different training numbers each, and one for missing"
         ),
     ] = "standardized"
 

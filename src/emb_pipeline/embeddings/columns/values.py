@@ -141,17 +141,18 @@ class BinnedNumbers:
     Attributes
     ----------
     edges : tuple of ndarray of shape (n_bins - 1,), float64
-        Deciles of the training rows, each once: values from an edge on are in the next bin.
+        Deciles of the different training numbers: one that most rows have (0) does not hide all others. Numbers from an edge
+        on are in the next bin.
     """
 
     edges: tuple[np.ndarray, ...]
 
     @classmethod
     def of(cls, columns: Columns) -> BinnedNumbers:
-        """Find the deciles of these rows."""
+        """Find the deciles of these rows' numbers."""
         shares = np.linspace(0, 1, _BINS + 1)[1:-1]
         given = [numbers[~np.isnan(numbers)] for numbers in columns.numbers.T]
-        return cls(tuple(np.unique(np.quantile(each, shares)) if len(each) else np.zeros(0) for each in given))
+        return cls(tuple(np.unique(np.quantile(np.unique(each), shares)) if len(each) else np.zeros(0) for each in given))
 
     @property
     def dim(self) -> int:
