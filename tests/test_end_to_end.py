@@ -128,6 +128,13 @@ def test_measures_of_embeddings_are_held_against_their_scores(sequential: Path) 
     assert "Do closer vectors mean better scores?" in (sequential / "data/08_reporting/tiny/latest/report.html").read_text()
 
 
+def test_matrix_operations_are_timed_and_shown(sequential: Path) -> None:
+    table = newest(sequential, "matrix_operations")
+    assert {"dense, one query", "sparse, one query", "rows by number"} <= set(table.loc[table["seconds"] > 0, "operation"])
+    page = (sequential / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "From how many words on is a dense vector cheaper?" in page and "One thread of this machine moves" in page
+
+
 def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     from mlflow import MlflowClient
 

@@ -28,6 +28,7 @@ TABLES: Mapping[str, str] = {
     "joint_choice": "One embedding for all tasks.",
     "sizes": "The sizes of one embedding, and the smallest that is enough.",
     "vector_search": "Searches by an index: recall, time and size at each setting.",
+    "matrix_operations": "Times of dense and sparse matrix operations on the machine, next to its bounds.",
     "failures": "Cells that failed, and why.",
     "class_results": "Results for each class or entity type.",
     "confusions": "How often one label was predicted for another.",

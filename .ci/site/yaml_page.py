@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.efficiency.latency import LatencyOptions
+from emb_pipeline.efficiency.matrix_options import MatrixOptions
 from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.experiment.fast import FastRun
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "training": TrainingOptions,
     "diagnosis": DiagnosisOptions,
     "vector_search": VectorSearchOptions,
+    "matrix_operations": MatrixOptions,
     "latency": LatencyOptions,
     "decision": DecisionOptions,
     "report": ReportOptions,

@@ -243,6 +243,21 @@ TINY: dict[str, pd.DataFrame] = {
             "items": 9000,
         },
     ),
+    "matrix_operations": shaped(
+        "matrix_operations",
+        {"operation": "memory copy", "n": 1000, "columns": 1, "seconds": 1e-6, "bytes": 8000.0},
+        {"operation": "product of large matrices", "n": 10, "columns": 10, "seconds": 1e-6, "flops": 2000.0},
+        *(
+            {"operation": name, "n": 1000, "columns": columns, "nonzeros": nonzeros, "seconds": seconds, "repeats": 3}
+            | {"seconds_low": seconds, "seconds_high": seconds, "bound_seconds": 1e-6, "bytes_per_row": 8 * nonzeros}
+            for name, columns, nonzeros, seconds in (
+                ("dense, one query", 100, 100.0, 3e-3),
+                ("sparse, one query", 9000, 10.0, 1e-3),
+                ("sparse, one query", 9000, 90.0, 9e-3),
+            )
+        ),
+        {"operation": "dense one-hot product", "n": 1000, "columns": 100, "note": "too large"},
+    ).assign(note=lambda table: table["note"].fillna("")),
     "failures": shaped(
         "failures", {"embedding": "domain.glove_100", "origin": "domain", "task": "topic", "reason": "the loss is no number"}
     ),

@@ -81,6 +81,9 @@ class Parameters(Strict):
     training: dict[str, Any] = Field(default_factory=dict, description="use of the machine by a training")
     diagnosis: dict[str, Any] = Field(default_factory=dict, description="checks of word vectors, and their word lists")
     vector_search: dict[str, Any] = Field(default_factory=dict, description="indexes to build over passages, and to time")
+    matrix_operations: dict[str, Any] = Field(
+        default_factory=dict, description="sizes of matrices whose operations are timed, and the seconds for all of them"
+    )
     latency: dict[str, Any] = Field(default_factory=dict, description="how long requests are timed")
     decision: dict[str, Any] = Field(default_factory=dict, description="budgets, margins and weights of the choice")
     deploy: dict[str, Any] = Field(default_factory=dict, description="choice of what is exported")

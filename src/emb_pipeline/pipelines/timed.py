@@ -9,6 +9,7 @@ NAMESPACE = "report"
 """What the page shows is one item in the graph with what is measured for it."""
 EMBEDDING_FACTS = f"{NAMESPACE}.embedding_facts"
 REQUEST_TIMES = f"{NAMESPACE}.request_times"
+MATRIX_OPERATIONS = "matrix_operations"
 
 
 def list_searched_tasks(experiment: Experiment) -> list[str]:
@@ -24,4 +25,4 @@ def name_searches(task: str) -> str:
 def name_last_timed(experiment: Experiment) -> str:
     """Name the dataset that is made last of all that is timed."""
     searched = list_searched_tasks(experiment)
-    return name_searches(searched[-1]) if searched else REQUEST_TIMES
+    return name_searches(searched[-1]) if searched else MATRIX_OPERATIONS

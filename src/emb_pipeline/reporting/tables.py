@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emb_pipeline.diagnostics import tables as diagnostics
+from emb_pipeline.efficiency.matrix_operations import MATRIX_OPERATIONS
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS
 from emb_pipeline.statistics.closeness.table import CLOSENESS, CLOSENESS_SAVINGS
@@ -120,6 +121,7 @@ COLUMNS: Mapping[str, Schema] = {
     "joint_choice": JOINT_CHOICE,
     "sizes": {**SIZES, **ORIGIN},
     "vector_search": {**SEARCHES, **ORIGIN, "use_case": _TEXT},
+    "matrix_operations": MATRIX_OPERATIONS,
     "failures": FAILURES,
     "class_results": columns_of(CLASS_RESULTS),
     "confusions": columns_of(CONFUSIONS),
@@ -175,6 +177,8 @@ class ReportTables:
         choice for all tasks costs on each, and which of several sizes is the smallest that is good enough.
     vector_search : DataFrame
         What exact and approximate vector search cost and lose.
+    matrix_operations : DataFrame
+        Times of dense and sparse matrix operations on the machine.
     failures : DataFrame
         Cells that could not be evaluated, and why.
     class_results, confusions : DataFrame
@@ -216,6 +220,7 @@ class ReportTables:
     joint_choice: pd.DataFrame = field(default_factory=partial(empty_table, "joint_choice"))
     sizes: pd.DataFrame = field(default_factory=partial(empty_table, "sizes"))
     vector_search: pd.DataFrame = field(default_factory=partial(empty_table, "vector_search"))
+    matrix_operations: pd.DataFrame = field(default_factory=partial(empty_table, "matrix_operations"))
     failures: pd.DataFrame = field(default_factory=partial(empty_table, "failures"))
     class_results: pd.DataFrame = field(default_factory=partial(empty_table, "class_results"))
     confusions: pd.DataFrame = field(default_factory=partial(empty_table, "confusions"))

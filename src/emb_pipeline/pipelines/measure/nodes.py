@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from emb_pipeline.efficiency.latency import LatencyOptions
+from emb_pipeline.efficiency.matrix_operations import time_operations
+from emb_pipeline.efficiency.matrix_options import MatrixOptions
 from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
@@ -40,6 +42,13 @@ def time_requests(options: LatencyOptions, folders: Folders, **parts: Any) -> pd
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values())
     cells = concatenate_tables(scores, "cells")
     return time_embeddings(cells, encoders, tasks, split_inputs(parts, "task_"), options, folders.encodings)
+
+
+def time_matrix_operations(options: MatrixOptions, after: pa.Table) -> pd.DataFrame:
+    """Time dense and sparse matrix operations on this machine; ``after`` what was timed before."""
+    from emb_pipeline.tasks.probes.softmax import fit_once  # takes numba along
+
+    return time_operations(options, fit_once)
 
 
 @contain_failures(1)

@@ -1,7 +1,10 @@
-"""Time single requests, and search for the passages of each retrieval task: exactly, and with each index.
+"""Time single requests, matrix operations, and searches of each retrieval task: exactly, and with each index.
 
 params:embeddings ──► describe_embeddings ──► report.embedding_facts
 <origin>.scores, examples@<task> ──► time_requests ──► report.request_times
+                                          │
+                                          ▼
+                              time_matrix_operations ──► matrix_operations
                                           │
 examples@<task>.collection ───────────────┴──► search_<task> ─► report.<task>.searches ─► collect_searches ──► vector_search
 
@@ -18,7 +21,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.measure import nodes
-from emb_pipeline.pipelines.timed import NAMESPACE, list_searched_tasks, name_searches
+from emb_pipeline.pipelines.timed import MATRIX_OPERATIONS, NAMESPACE, list_searched_tasks, name_searches
 from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE = "measure"
@@ -40,7 +43,15 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     timed = {"options": "params:latency", "folders": "params:folders", **definitions}
     timed |= {name: name for name in (*examples, *scores)}
     described = node(nodes.describe_embeddings, "params:embeddings", "embedding_facts", name="describe_embeddings")
-    steps = [node(nodes.time_requests, timed, "request_times", name="time_requests")]
+    steps = [
+        node(nodes.time_requests, timed, "request_times", name="time_requests"),
+        node(
+            nodes.time_matrix_operations,
+            {"options": "params:matrix_operations", "after": "request_times"},
+            MATRIX_OPERATIONS,
+            name="time_matrix_operations",
+        ),
+    ]
     for task in tasks:
         takes = {
             **PARAMETERS,
@@ -63,7 +74,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         [described, *steps, gathered],
         namespace=NAMESPACE,
         inputs={**scores, **examples, **collections},
-        outputs={**searches, "vector_search": "vector_search"},
+        outputs={**searches, "vector_search": "vector_search", MATRIX_OPERATIONS: MATRIX_OPERATIONS},
         parameters={name for step in (described, *steps, gathered) for name in step.inputs if name.startswith("params:")},
         tags=[STAGE, AGGREGATE],
     )

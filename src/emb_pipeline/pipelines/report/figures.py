@@ -17,6 +17,7 @@ from emb_pipeline.reporting.sections.scores.cost import plot_costs
 from emb_pipeline.reporting.sections.scores.dimensions import plot_dimensions
 from emb_pipeline.reporting.sections.scores.labels import plot_learning_curves
 from emb_pipeline.reporting.sections.scores.leaderboards import plot_leaderboard
+from emb_pipeline.reporting.sections.scores.matrices import plot_operations
 from emb_pipeline.reporting.sections.scores.methods import plot_methods
 from emb_pipeline.reporting.sections.scores.search import plot_searches
 from emb_pipeline.reporting.wording import name_labels
@@ -68,6 +69,11 @@ def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
 def draw_closeness(closeness: pa.Table) -> go.Figure:
     """Draw the rank correlation of each measure of embeddings with the scores on each task."""
     return plot_closeness(closeness.to_pandas())
+
+
+def draw_matrices(matrix_operations: pa.Table, after: pa.Table) -> go.Figure:
+    """Draw the time of dense and sparse products against the number of rows; ``after`` what was timed last."""
+    return plot_operations(matrix_operations.to_pandas())
 
 
 def draw_word_map(word_map: pa.Table) -> go.Figure:

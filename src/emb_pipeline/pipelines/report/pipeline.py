@@ -43,7 +43,9 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     ]
     drawn = [name for step in steps for name in step.outputs if name not in INTERNAL and not name.endswith(VECTORS)]
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
-    decided = {name: name for name in ("decision", "relaxations", "budget_choices", "sizes", "vector_search")}
+    decided = {
+        name: name for name in ("decision", "relaxations", "budget_choices", "sizes", "vector_search", "matrix_operations")
+    }
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora]
     run = {
         "use_case": "params:use_case",
@@ -196,6 +198,7 @@ def _figures(experiment: Experiment) -> list[Node]:
         node(figures.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
         node(figures.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
         node(figures.draw_closeness, "closeness", "closeness_figure", name="draw_closeness"),
+        node(figures.draw_matrices, ["matrix_operations", "last_timed"], "matrices_figure", name="draw_matrices"),
         node(figures.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
     ]
 

@@ -114,6 +114,12 @@ def axes_of(features: Features) -> Axes:
     return _PrincipalAxes(features) if n_features <= n_samples else _PrincipalAxesOfRows(features)
 
 
+def fit_once(features: Features, codes: np.ndarray, c: float = 1.0) -> Coefficients:
+    """Fit with one C, in axes of the features' own: what a probe costs without the choice of C."""
+    rotated = axes_of(features).rotate(features)
+    return SoftmaxRegression(rotated, codes, int(codes.max()) + 1).fit(c)
+
+
 class _PrincipalAxes:
     """Eigenvectors of the features' second moments: no more axes than features."""
 
