@@ -123,6 +123,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "token_classification": "accuracy",
         "similarity": "spearman",
         "multi_label": "micro_f1",
+        "clustering": "v_measure",
         "pair_classification": "ap",
         "regression": "spearman",
         "extractive_qa": "answer_f1",

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from scipy.stats import pearsonr, spearmanr
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
 from sklearn import metrics as sklearn_metrics
+from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -292,6 +293,25 @@ def similarity() -> Case:
     return found, {"spearman": spearmanr(own, scores).statistic, "pearson": pearsonr(own, scores).statistic}
 
 
+def clustering() -> Case:
+    """The library's own k-means from the same centers, and its scores."""
+    rng = np.random.default_rng(8)
+    texts = names("text ", 90).tolist()
+    labels = np.array(["a", "b", "c"])[rng.integers(3, size=90)]
+    task = ClassificationTask("t", names("e", 90), Texts(texts), labels)
+    kind = KINDS["clustering"]
+    found = kind.evaluate_embedding(task, RandomVectors(), kind.options(restarts=3), seed=4)
+    vectors = RandomVectors().encode(texts)
+    points = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    starts = [KMeans(3, n_init=1, max_iter=100, random_state=seed).fit_predict(points) for seed in (4, 5, 6)]
+    scores = {
+        "v_measure": sklearn_metrics.v_measure_score,
+        "ari": sklearn_metrics.adjusted_rand_score,
+        "ami": sklearn_metrics.adjusted_mutual_info_score,
+    }
+    return found, {name: float(np.mean([score(labels, each) for each in starts])) for name, score in scores.items()}
+
+
 def pair_classification() -> Case:
     """Thresholds are those that are best on the training pairs, by trying each score of them."""
     rng = np.random.default_rng(7)
@@ -358,6 +378,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
     "sequence_labeling": [sequence_labeling],
     "token_classification": [token_classification],
     "similarity": [similarity],
+    "clustering": [clustering],
     "pair_classification": [pair_classification],
     "regression": [regression],
     "extractive_qa": [extractive_qa],

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from emb_pipeline.embeddings.method import FOR_PEOPLE, Support
 from emb_pipeline.errors import suggest
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.clustering.options import ClusteringOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
@@ -455,6 +456,23 @@ KINDS: Mapping[str, Kind] = {
             readers="similarity.sources:READERS",
             serve="similarity.evaluate:create_similarity_service",
             is_intrinsic=True,
+            learns_from_labels=False,
+        ),
+        Kind(
+            "clustering",
+            ClusteringOptions,
+            metrics=(
+                Metric("v_measure", "V-measure", percent=False, of_units=False),
+                Metric("ari", "adjusted Rand index", percent=False, of_units=False),
+                Metric("ami", "adjusted mutual information", percent=False, of_units=False),
+            ),
+            unit="texts",
+            requires=frozenset({"texts"}),
+            reader="clustering.reader:ClusteringReader",
+            checks="classification.audit:CHECKS",
+            task="classification.task:ClassificationTask",
+            evaluate="clustering.evaluate:evaluate_clustering",
+            serve="clustering.evaluate:create_clustering_service",
             learns_from_labels=False,
         ),
         Kind(

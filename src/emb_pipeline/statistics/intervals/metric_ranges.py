@@ -6,10 +6,10 @@ import re
 
 from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED
 
-_SIGNED = re.compile(r"spearman|pearson|kendall|mcc|(lost|gap|samegap)_.+", re.DOTALL)
+_SIGNED = re.compile(r"spearman|pearson|kendall|mcc|ari|ami|(lost|gap|samegap)_.+", re.DOTALL)
 _SHARE = re.compile(
     r"(.*_)?accuracy(_.+)?|changed_.+|exact_match|(.*_)?f1(_.+)?|precision(@\d+)?(_.+)?|recall(@\d+)?(_.+)?|coverage@\d+"
-    r"|ap|(ndcg|map|mrr|lrap|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?|ece",
+    r"|ap|v_measure|(ndcg|map|mrr|lrap|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?|ece",
     re.DOTALL,
 )
 _HALF_BOUNDED = {"r2": (-float("inf"), 1.0), "rmse": (0.0, float("inf")), "mae": (0.0, float("inf"))}

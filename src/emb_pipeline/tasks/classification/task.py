@@ -66,6 +66,11 @@ class ClassificationTask:
         """Class code of each example."""
         return np.searchsorted(self.classes, self.labels)
 
+    @property
+    def all_texts(self) -> Texts:
+        """All texts of the task, which an embedding of its own is fitted on where nothing but vectors is exported."""
+        return self.texts
+
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "classification") -> ClassificationTask:
         """Build the task of a table ``examples`` with example_id, text, label and (perhaps) split and group.

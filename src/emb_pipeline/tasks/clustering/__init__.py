@@ -1,0 +1,1 @@
+"""Clustering: are texts of one class close together, without any label."""
