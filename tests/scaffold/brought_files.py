@@ -75,6 +75,36 @@ def parquet_table(folder: Path) -> list[Path]:
     return [folder / "products.parquet"]
 
 
+def list_label_sets() -> list[tuple[str, list[str]]]:
+    draw = random.Random(6)
+    sets = [[topic for topic in TOPICS if draw.random() < 0.5] for _ in range(120)]
+    return [
+        (" ".join([*(write_title(draw, topic, 3) for topic in topics), f"item number {number}"]), topics)
+        for number, topics in enumerate(sets)
+    ]
+
+
+def labels_in_lists(folder: Path) -> list[Path]:
+    rows = [{"id": number, "text": text, "topics": topics} for number, (text, topics) in enumerate(list_label_sets())]
+    (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [folder / "items.jsonl"]
+
+
+def labels_with_a_separator(folder: Path) -> list[Path]:
+    rows = [(text, "; ".join(topics)) for text, topics in list_label_sets()]
+    return [write_csv(folder / "items.csv", ["title", "tags"], rows)]
+
+
+def a_column_for_each_label(folder: Path) -> list[Path]:
+    rows = [(text, *(int(topic in topics) for topic in TOPICS)) for text, topics in list_label_sets()]
+    return [write_csv(folder / "items.csv", ["title", *TOPICS], rows)]
+
+
+def towns_as_classes(folder: Path) -> list[Path]:
+    town_of = dict(zip(TOPICS, ("Paris, France", "Rome, Italy", "Nice, France"), strict=True))
+    return [write_csv(folder / "items.csv", ["title", "town"], [(text, town_of[label]) for text, label in list_labeled()])]
+
+
 def gaps_and_rare_classes(folder: Path) -> list[Path]:
     rows = [*list_labeled(), ("", "kitchen"), ("a chair of no class", ""), ("a single boat", "harbor")]
     return [write_csv(folder / "products.csv", ["text", "label"], rows)]
@@ -255,6 +285,10 @@ def answered_questions(folder: Path) -> list[Path]:
 
 
 LAYOUTS: dict[Callable[[Path], list[Path]], str] = {
+    labels_in_lists: "multi_label",
+    labels_with_a_separator: "multi_label",
+    a_column_for_each_label: "multi_label",
+    towns_as_classes: "classification",
     table_with_an_index: "classification",
     semicolons_of_windows: "classification",
     no_header: "classification",

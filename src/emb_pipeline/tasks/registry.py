@@ -324,6 +324,7 @@ KINDS: Mapping[str, Kind] = {
             unit="test items",
             display=UnitDisplay("multi_label.display:describe_texts", text="text", answer="labels", group="label"),
             requires=frozenset({"texts"}),
+            guess="multi_label.guess:propose",
             reader="multi_label.reader:MultiLabelReader",
             checks="multi_label.audit:CHECKS",
             task="multi_label.task:MultiLabelTask",
