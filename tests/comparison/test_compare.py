@@ -128,3 +128,13 @@ def test_a_script_without_a_guard_ends(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=240, check=True)
     assert "task.tfidf" in done.stdout
+
+
+@pytest.mark.slow
+def test_embeddings_are_ranked_by_the_metric_that_is_named() -> None:
+    quick = {"label_draws": 0, "training_draws": 0, "class_weights": "balanced"}
+    found = compare(TEXTS, LABELS, ["tfidf", count_letters], evaluation=quick, primary_metric="mcc")
+    assert found.metric == "mcc" and found.chosen == "task.tfidf"
+    assert set(found.comparisons["metric"]) == set(found.tables.decision["metric"]) == {"mcc"}
+    with pytest.raises(DataError, match="unknown primary_metric 'mc' of classification; did you mean 'mcc'"):
+        compare(TEXTS, LABELS, ["tfidf"], primary_metric="mc")

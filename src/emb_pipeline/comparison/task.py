@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import ValidationError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import TaskDefinition
@@ -148,7 +149,13 @@ def _make_retrieval(
 
 
 def _define(kind: str, evaluation: Mapping[str, Any] | None) -> TaskDefinition:
-    options = KINDS[kind].read_options(dict(evaluation or {}))
+    try:
+        options = KINDS[kind].read_options(dict(evaluation or {}))
+    except ValidationError:
+        raise
+    except ValueError as error:
+        reason, _, remedy = str(error).partition("; ")
+        raise DataError("compare", reason, remedy) from error
     primary = str(getattr(options, "primary_metric", ""))
     return TaskDefinition.model_construct(
         name=NAME, kind=kind, source=None, sample=None, primary_metric=primary, evaluation=options
