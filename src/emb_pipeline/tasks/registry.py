@@ -294,6 +294,7 @@ KINDS: Mapping[str, Kind] = {
                 Metric("auroc", "AUROC", percent=False, of_units=False),
                 Metric("auprc", "AUPRC", percent=False, of_units=False),
                 Metric("ece", "calibration error (ECE)", percent=False, higher_is_better=False),
+                Metric("accuracy_zero_shot", "accuracy without labels"),
                 *SWAP_METRICS,
             ),
             unit="test items",

@@ -21,6 +21,7 @@ from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.swapped import SwappedTexts, read_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.classification.zero_shot import ZERO_SHOT, ZeroShot
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.metrics.swap_scores import score_swapped
@@ -134,6 +135,9 @@ def _evaluate(
     vectors = FoldVectors(task, encoder, typos=options.typos)
     tested = find_tested(folds)
     swapped = swap_test_texts(task.texts, tested, options.word_swaps, task.name)
+    zero_shot = None
+    if options.class_descriptions and not shuffle_labels:
+        zero_shot = ZeroShot(task, options.class_descriptions)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
@@ -175,6 +179,8 @@ def _evaluate(
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
+        if zero_shot is not None:
+            zero_shot.note(test, of_test, vectors)
         for each in swapped:
             places = each.find(test)
             if len(places):
@@ -207,8 +213,13 @@ def _evaluate(
         training_draws=again.drawn.table(task.example_ids[tested]),
     )
     parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
+    metrics = scored.metrics
+    if zero_shot is not None:
+        right = zero_shot.score(tested)
+        metrics = {**metrics, ZERO_SHOT: float(right.mean())}
+        parts.append(build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], {ZERO_SHOT: right}))
     item_scores = pa.concat_tables([scored.item_scores, *parts])
-    return replace(scored, item_scores=item_scores)
+    return replace(scored, item_scores=item_scores, metrics=metrics)
 
 
 def _answer_on_resample(

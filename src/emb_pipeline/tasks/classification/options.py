@@ -36,6 +36,25 @@ class ClassificationOptions(FoldOptions):
         f"for a list of the package ({', '.join(SHIPPED)}); what changes is scored next to the texts as they are",
     )
 
+    class_descriptions: dict[str, str] = Field(
+        default_factory=dict,
+        description="what each class is about, in words: {sport: matches and athletes}. Test texts get the class whose "
+        "description is nearest, without any label: the metric accuracy_zero_shot",
+    )
+
+    @field_validator("class_descriptions")
+    @classmethod
+    def _describe_something(cls, descriptions: dict[str, str]) -> dict[str, str]:
+        if empty := [name for name, words in descriptions.items() if not words.strip()]:
+            raise ValueError(f"the description of '{empty[0]}' is empty")
+        return descriptions
+
+    @model_validator(mode="after")
+    def _is_judged_by_what_is_learned(self) -> Self:
+        if self.primary_metric == "accuracy_zero_shot":
+            raise ValueError("primary_metric: accuracy_zero_shot is of no labels, and tasks are judged by what probes learn")
+        return self
+
     @field_validator("swaps")
     @classmethod
     def _can_be_swapped(

@@ -10,6 +10,7 @@ from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, float_vectors
 from emb_pipeline.embeddings.protocols import (
+    Similarity,
     TextEncoder,
     VectorEmbedding,
     Vectors,
@@ -17,6 +18,7 @@ from emb_pipeline.embeddings.protocols import (
     fit_encode,
     is_fitted_on_tasks,
     learns_from_labels,
+    similarity_of,
 )
 from emb_pipeline.tasks.splits.example_folds import Examples
 from emb_pipeline.tasks.splits.label_draws import explain_too_few_labels
@@ -68,6 +70,11 @@ class FoldVectors:
         with explain_too_few_labels(self._task_name, len(part)):
             _, of_part, of_test = self._fit_again(part, test, labels)
         return of_part, of_test
+
+    @property
+    def similarity(self) -> Similarity:
+        """The measure that the vectors were made to be compared by."""
+        return similarity_of(self._fitted)
 
     def encode(self, texts: Texts) -> Vectors:
         """Encode further texts with the embedding of the last fold: what it costs is not counted."""
