@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from emb_pipeline.embeddings.columns.cooccurrence import CooccurrenceColumns, compute_ppmi
-from emb_pipeline.embeddings.columns.entity import EntityColumns, count_dimensions
+from emb_pipeline.embeddings.columns.entity import EntityColumns, count_dimensions, rotate_onto
 from emb_pipeline.embeddings.columns.joined import Joined
 from emb_pipeline.embeddings.columns.options import (
     ColumnOptions,
@@ -227,6 +228,27 @@ def test_entity_embeddings_of_labels_that_say_nothing_say_nothing_of_new_rows() 
         probe = LogisticRegression(max_iter=500).fit(of_training, labels[:400])
         found.append(probe.score(encoder.encode(texts.take(np.arange(400, 800))), labels[400:]))
     assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+
+
+def test_training_vectors_of_entity_embeddings_know_no_label_of_their_own() -> None:
+    """Of values with few rows and labels that say nothing, a probe's inner folds score what its test part does."""
+    inner, memory = [], []
+    for seed in range(5):
+        texts, labels = rows(300, seed=seed, shape=120), np.random.default_rng(10 + seed).integers(0, 2, 300)
+        encoder, of_training = EntityColumns(EntityOptions(numeric="left_out"), seed=seed).fit_encode(texts, labels)
+        probe = LogisticRegression(max_iter=500)
+        inner.append(cross_val_score(probe, of_training, labels, cv=3).mean())
+        memory.append(cross_val_score(probe, encoder.encode(texts), labels, cv=3).mean())
+    assert np.mean(inner) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(memory) > 0.6, "what the vectors for new rows would say of the training rows"
+
+
+def test_vectors_are_rotated_onto_those_of_another_network_by_the_values_that_were_seen() -> None:
+    rng = np.random.default_rng(0)
+    reference, rotation = rng.normal(size=(6, 2)), np.array([[0.6, -0.8], [0.8, 0.6]])
+    found = rotate_onto(reference @ rotation, reference, np.arange(5))
+    np.testing.assert_allclose(found[:5], reference[:5], atol=1e-5)
+    np.testing.assert_allclose(found[5:], [reference[:5].mean(axis=0)] * 2, atol=1e-5)
 
 
 def test_entity_embeddings_are_the_same_again_and_learn_values_too() -> None:

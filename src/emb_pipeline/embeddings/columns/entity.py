@@ -24,8 +24,8 @@ class EntityColumns:
     The network sees the training part alone. A share of it, drawn with its classes, is held out, and says when to stop. A
     value that the training rows do not have gets the mean of its column's vectors.
 
-    Vectors of training rows have seen their own labels: a probe's inner folds are scored too high, and its penalty may be
-    chosen too small. Scores of the test part are not affected.
+    The vectors of training rows are those of networks that did not see their labels (folds), rotated onto the vectors of the
+    network that saw all: else a probe would take what a network remembers of a value with few rows for what it knows.
 
     References
     ----------
@@ -54,12 +54,20 @@ class EntityColumns:
         """
         columns = require_columns(texts)
         known, numbers = KnownValues.of(columns), fit_numbers(columns, self.options.numeric)
-        tables: tuple[np.ndarray, ...] = ()
-        if columns.categorical:
-            tables = self._train(known, known.find(columns), numbers.encode(columns), labels)
-        means = (np.vstack([table, table.mean(axis=0)]).astype(np.float32) for table in tables)
-        encoder = RowEncoder(ValueVectors(known, tuple(means)), numbers)
-        return encoder, encoder.encode(texts)
+        if not columns.categorical:
+            return RowEncoder(ValueVectors(known, ()), numbers), numbers.encode(columns)
+        places, scaled = known.find(columns), numbers.encode(columns)
+        tables = self._train(known, places, scaled, labels)
+        encoder = RowEncoder(ValueVectors(known, _add_means(tables)), numbers)
+        of_training = np.empty((len(labels), encoder.dim), dtype=np.float32)
+        folds = _draw_folds(labels, self.options.folds, np.random.default_rng(self.seed))
+        for fold in np.unique(folds):
+            others, own = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            found = self._train(known, places[others], scaled[others], labels[others])
+            seen = [np.unique(places[others, column]) for column in range(places.shape[1])]
+            rotated = tuple(map(rotate_onto, found, tables, seen))
+            of_training[own] = RowEncoder(ValueVectors(known, rotated), numbers).encode(texts.take(own))
+        return encoder, of_training
 
     def _train(
         self, known: KnownValues, places: np.ndarray, numbers: np.ndarray, labels: np.ndarray
@@ -98,6 +106,42 @@ class EntityColumns:
 def count_dimensions(n_values: int) -> int:
     """Choose the dimensions of a column with so many values: half of them, rounded up, and at most 50."""
     return min(50, (n_values + 1) // 2)
+
+
+def rotate_onto(table: np.ndarray, reference: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Rotate the vectors of values onto those of another network, by those that were seen (orthogonal Procrustes).
+
+    Parameters
+    ----------
+    table, reference : ndarray of shape (n_values, n_dimensions)
+        Vectors of the same values.
+    seen : ndarray of int
+        Values that ``table`` was learned from.
+
+    Returns
+    -------
+    ndarray of shape (n_values + 1, n_dimensions), float32
+        A value that was not seen, and the last row, are the mean of the others.
+    """
+    left, _, right = np.linalg.svd(table[seen].T @ reference[seen])
+    rotated = table[seen] @ (left @ right)
+    made = np.tile(rotated.mean(axis=0), (len(table) + 1, 1))
+    made[seen] = rotated
+    return made.astype(np.float32)
+
+
+def _add_means(tables: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(np.vstack([table, table.mean(axis=0)]).astype(np.float32) for table in tables)
+
+
+def _draw_folds(labels: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a fold for each row, each class in its share: shape (n_rows,), int."""
+    order = rng.permutation(len(labels))
+    if np.issubdtype(labels.dtype, np.integer):
+        order = order[np.argsort(labels[order], kind="stable")]
+    folds = np.empty(len(labels), dtype=np.int64)
+    folds[order] = np.arange(len(labels)) % n_folds
+    return folds
 
 
 def _hold_out(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -49,6 +49,9 @@ class EntityOptions(ColumnOptions):
         int | None,
         Field(ge=1, le=1000, description="dimensions of each column; by default min(50, half of its values, rounded up)"),
     ] = None
+    folds: Annotated[
+        int, Field(ge=2, le=20, description="folds of the training rows: no row's own label is in its vector")
+    ] = 3
     hidden: Annotated[int, Field(ge=1, le=4096, description="units of the hidden layer")] = 64
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of inputs of the hidden layer that is left out")] = 0.2
     learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of Adam")] = 0.005
