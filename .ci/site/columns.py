@@ -329,4 +329,38 @@ IN_TABLES: Mapping[str, str] = {
     "budget_choices.ties": "embeddings that are as good and as cheap",
     "budget_choices.chosen": "name of the embedding that is chosen; empty where none fits",
     "failures.reason": "the error, in words",
+    **{
+        f"{table}.{column}": meaning
+        for table in ("closeness", "closeness_savings")
+        for column, meaning in (
+            ("measure", "what is measured of an embedding without the task"),
+            ("about", "word set, shape or task that the measure is taken on"),
+            ("uses_labels", "the measure uses labels of training texts"),
+            ("n", "embeddings"),
+        )
+    },
+    "closeness.population": "which embeddings: all, without controls, or without controls and copies",
+    "closeness.direction": "1 where a higher value of the measure is taken for better, else −1",
+    "closeness.rho": "Spearman’s ρ over embeddings, positive where a better value goes with a better score",
+    "closeness.n_clusters": "clusters of embeddings that are alike: a method on a corpus with its sizes and copies",
+    "closeness.p_adjusted": "by Holm, over measures and tasks, without controls and copies",
+    "closeness_savings.k": "embeddings that are evaluated: the first by the measure",
+    "closeness_savings.loss": "what the best of them scores less than the best of all, on units that chose neither",
+    "closeness_savings.loss_by_chance": "the same of k embeddings that are drawn at random",
+    "closeness_savings.k_by_others": "the smallest k that loses no more than the margin on each other task",
+    "closeness_savings.measure_by_others": "the measure with the highest mean correlation on the other tasks",
+    "matrix_operations.operation": "what is done",
+    "matrix_operations.n": "rows of the matrix",
+    "matrix_operations.columns": "columns of the matrix, or of the table that rows are taken from",
+    "matrix_operations.nonzeros": "entries of a row that are not zero",
+    "matrix_operations.batch": "queries at once; of a fit, classes",
+    "matrix_operations.seconds": "processor time: the median of the repeats",
+    "matrix_operations.seconds_low": "lower quartile",
+    "matrix_operations.seconds_high": "upper quartile",
+    "matrix_operations.repeats": "times that it was done and timed",
+    "matrix_operations.bytes": "bytes that are read and written at least",
+    "matrix_operations.flops": "additions and multiplications",
+    "matrix_operations.bound_seconds": "what these take at the machine’s measured bandwidth and speed",
+    "matrix_operations.bytes_per_row": "memory of a row",
+    "matrix_operations.note": "why it was not timed",
 }
