@@ -307,3 +307,18 @@ def test_a_part_without_an_entity_finds_none() -> None:
 def test_permuted_tags_have_no_learning_curve() -> None:
     shuffled = evaluate_sequence_labeling(_task(), OneHot(), CURVE, seed=0, shuffle_labels=True)
     assert not shuffled.label_draws and set(shuffled.item_scores["label_fraction"].to_pylist()) == {1.0}
+
+
+@pytest.mark.slow
+def test_fewer_and_other_labels_are_scored_by_the_metric_of_the_task() -> None:
+    wanted = {"label_draws": 1, "label_counts": (30,), "training_draws": 2}
+    options = KINDS["sequence_labeling"].read_options(wanted, "recall")
+    assert isinstance(options, SequenceLabelingOptions)
+    found = evaluate_sequence_labeling(_task(), OneHot(), options, seed=0)
+    scores = found.item_scores.to_pandas()
+    assert set(scores["metric"][scores["label_fraction"] < 1]) == {"recall"}
+    assert 0 < found.label_draws[0]["value"] <= 1
+    assert found.training_draws is not None and set(found.training_draws["metric"].to_pylist()) == {"recall"}
+    absent = options.model_copy(update={"primary_metric": "f1_Drog"})
+    with pytest.raises(DataError, match="'f1_Drog' is no metric that this task's examples have; did you mean 'f1_Drug'"):
+        evaluate_sequence_labeling(_task(), OneHot(), absent, seed=0)
