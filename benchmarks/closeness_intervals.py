@@ -39,7 +39,8 @@ def main() -> None:
                     is_inside = not np.isfinite(found.low) or found.low <= true <= found.high
                     covered += is_inside * (number == 0)
                     alone += is_inside * (number == 1)
-            print(f"{n_clusters} clusters, rho {true:.2f}: {covered / n_sets:.1%} covered, {alone / n_sets:.1%} without clusters")
+            shares = f"{covered / n_sets:.1%} covered, {alone / n_sets:.1%} without clusters"
+            print(f"{n_clusters} clusters, rho {true:.2f}: {shares}")
 
 
 if __name__ == "__main__":
