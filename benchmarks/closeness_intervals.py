@@ -1,6 +1,6 @@
 """Coverage of the interval of a rank correlation over embeddings that come in clusters, with and without the clusters.
 
-    python benchmarks/closeness_intervals.py 500
+python benchmarks/closeness_intervals.py 500
 """
 
 from __future__ import annotations

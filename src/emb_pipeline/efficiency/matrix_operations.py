@@ -414,8 +414,8 @@ def find_crossings(table: pd.DataFrame, sparse: str = SPARSE_ONE, dense: str = D
 
 def find_machine_bounds(table: pd.DataFrame) -> Mapping[str, float]:
     """Find the bytes a second of the copy, and the operations a second of the large product."""
-    rows = table.set_index("operation")
+    row_of = {str(row["operation"]): row for row in table.to_dict("records")}
     return {
-        "bandwidth": float(rows.loc[COPY, "bytes"] / rows.loc[COPY, "seconds"]),
-        "speed": float(rows.loc[PRODUCT, "flops"] / rows.loc[PRODUCT, "seconds"]),
+        "bandwidth": float(row_of[COPY]["bytes"]) / float(row_of[COPY]["seconds"]),
+        "speed": float(row_of[PRODUCT]["flops"]) / float(row_of[PRODUCT]["seconds"]),
     }

@@ -166,8 +166,9 @@ def _make_network(
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.tables = nn.ModuleList(nn.Embedding(n, size) for n, size in zip(known.counts, sizes, strict=True))
-            for table in self.tables:  # near 0, as in Keras: what few rows teach is not lost among random numbers
+            tables = [nn.Embedding(n, size) for n, size in zip(known.counts, sizes, strict=True)]
+            self.tables = nn.ModuleList(tables)
+            for table in tables:  # near 0, as in Keras: what few rows teach is not lost among random numbers
                 nn.init.uniform_(table.weight, -0.05, 0.05)
             self.layers = nn.Sequential(
                 nn.Dropout(options.dropout),

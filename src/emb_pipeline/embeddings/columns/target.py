@@ -93,4 +93,5 @@ def _list_targets(labels: np.ndarray) -> np.ndarray:
     if not np.issubdtype(labels.dtype, np.integer):
         return labels.astype(np.float64)[:, None]
     classes = np.unique(labels)
-    return (labels[:, None] == (classes[1:] if len(classes) == 2 else classes)).astype(np.float64)
+    is_of_class: np.ndarray = labels[:, None] == (classes[1:] if len(classes) == 2 else classes)
+    return is_of_class.astype(np.float64)

@@ -21,6 +21,7 @@ from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page, vectors
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
+from emb_pipeline.tasks.recommendation.tables import SHOWN_TABLES
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 STAGE = "report"
@@ -184,7 +185,7 @@ def _examine_vectors(experiment: Experiment, scores: Mapping[str, str]) -> list[
         for task in examined
     ]
     gathered = {"after": "last_timed", **{task: f"{task}{VECTORS}" for task in examined}}
-    return [*steps, node(vectors.collect_vectors, gathered, list(vectors.SHOWN_TABLES), name="collect_vectors")]
+    return [*steps, node(vectors.collect_vectors, gathered, list(SHOWN_TABLES), name="collect_vectors")]
 
 
 def _figures(experiment: Experiment) -> list[Node]:

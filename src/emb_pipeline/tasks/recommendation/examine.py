@@ -118,7 +118,9 @@ def _probe_attributes(
         ("item", task.item_attributes, learnt.matrix.T.tocsr()),
     ):
         counts = np.asarray(one_hot.sum(axis=1)).ravel()
-        for attribute in attributes.names if attributes is not None else ():
+        if attributes is None:
+            continue
+        for attribute in attributes.names:
             asked = ProbedAttribute.of(attributes, attribute, counts > 0, seed=seed)
             if asked is None:
                 continue

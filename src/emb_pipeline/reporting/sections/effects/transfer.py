@@ -29,8 +29,8 @@ def _compare(report: Report, rows: pd.DataFrame) -> dict[str, Any]:
     known = rows[rows["embedding"].isin(facts.index)].sort_values("value_across", ascending=False)
     known = known.join(facts[["origin", "method", "derivation"]], on="embedding")
     reference = find_reference(known)
-    pairs = report.tables.transfer_pairs
-    pairs = _against(pairs[(pairs["within"] == within) & (pairs["across"] == across)], reference)
+    tested = report.tables.transfer_pairs
+    pairs = _against(tested[(tested["within"] == within) & (tested["across"] == across)], reference)
     return {
         "within": within,
         "across": across,
@@ -43,8 +43,8 @@ def _compare(report: Report, rows: pd.DataFrame) -> dict[str, Any]:
 
 def find_reference(rows: pd.DataFrame) -> str | None:
     """Find the sparse embedding that is highest within the domain, which all others are compared with."""
-    sparse = pick.select_sparse(pick.select_choosable(rows))
-    return None if sparse.empty else str(sparse.loc[sparse["value_within"].idxmax(), "embedding"])
+    sparse = pick.select_sparse(pick.select_choosable(rows)).sort_values("value_within", ascending=False, kind="stable")
+    return None if sparse.empty else str(sparse["embedding"].iloc[0])
 
 
 def _against(pairs: pd.DataFrame, reference: str | None) -> dict[str, dict[str, tuple[float, float, float]]]:

@@ -73,7 +73,7 @@ def describe_operations(timed: pd.DataFrame) -> list[Finding]:
     timed : DataFrame of `emb_pipeline.efficiency.matrix_operations.MATRIX_OPERATIONS`
         Operations that were timed.
     """
-    found = []
+    found: list[Finding] = []
     crossings = find_crossings(timed)
     if crossings:
         n = max(rows for rows, _ in crossings)
@@ -160,8 +160,8 @@ def plot_operations(table: pd.DataFrame) -> go.Figure:
     rounded = timed.assign(size=timed["nonzeros"].round().astype(int))
     for operation, rows in rounded.groupby("operation", sort=False):
         color = look(_COLORS[str(operation)]).color
-        for place, (size, part) in enumerate(rows.groupby("size")):
-            part = part.sort_values("n")
+        for place, (written, part) in enumerate(rows.groupby("size")):
+            size, part = int(str(written)), part.sort_values("n")
             kind = f"dense, {write_count(size)} numbers" if operation == DENSE_ONE else f"sparse, {write_count(size)} words"
             milliseconds = 1e3 * part["seconds"]
             figure.add_trace(

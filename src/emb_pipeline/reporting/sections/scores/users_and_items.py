@@ -46,7 +46,7 @@ def describe_probes(probes: pd.DataFrame) -> list[Finding]:
             "The {}’s {}: {} of {} embeddings say more of it than the number of interactions does. Highest: {}, AUROC {}."
         )
         text = sentence.format(side, attribute, n_more, len(rows), embedding(best["embedding"]), _write(best["auroc"]))
-        found.append(Finding(text, "lead" if n_more else ""))
+        found.append(Finding(text, "lead" if n_more else "plain"))
     return found
 
 
