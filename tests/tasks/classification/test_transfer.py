@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.reader import ClassificationReader
+from emb_pipeline.tasks.splits.training_parts import have_same_training_part
 
 WORDS = "sand tide gull wave moss bark owl fern pebble current".split()
 
@@ -160,3 +161,19 @@ def test_ranges_of_the_lines_of_one_file_are_parts_of_it(reader: str, tmp_path: 
     assert 120 <= (examples["split"] == "train").sum() <= 160
     with pytest.raises(ValidationError, match="lines have no columns"):
         TypeAdapter[Any](ClassificationReader.source_type).validate_python({**whole, "sample": {"by": "x"}})
+
+
+def test_two_tasks_learn_from_the_same_texts_in_whatever_order_these_are(two: dict[str, Any], tmp_path: Path) -> None:
+    lines = (tmp_path / "films.csv").read_text().splitlines()
+    parts = ["part", *["test"] * 4, *["train"] * 6]
+    (tmp_path / "films.csv").write_text("\n".join(f"{a},{b}" for a, b in zip(lines, parts, strict=True)))
+    films = {**two["train"], "split": "part"}
+    within = read(films, tmp_path)
+    across = read({**two, "train": films}, tmp_path)
+    assert have_same_training_part(within, across)
+    assert not have_same_training_part(
+        within,
+        read(two | {"train": two["test"], "test": films, "train_labels": two["test_labels"], "test_labels": {}}, tmp_path),
+    )
+    (tmp_path / "films.csv").write_text((tmp_path / "films.csv").read_text().replace("wave", "crest").replace("owl", "bat"))
+    assert not have_same_training_part(within, read({**two, "train": films}, tmp_path))

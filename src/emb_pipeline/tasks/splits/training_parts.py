@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from emb_pipeline.text.seen import NEAR_GROUP
+from emb_pipeline.text.texts import TOKEN_IDS
 
 _NOT_COMPARED = ("example_id", "query_id", "split", "group", NEAR_GROUP)
 
@@ -22,7 +23,7 @@ def _count_training_examples(tables: Mapping[str, pa.Table]) -> Counter[str]:
     found: Counter[str] = Counter()
     for table in tables.values():
         if "split" in table.column_names:
-            compared = [name for name in table.column_names if name not in _NOT_COMPARED]
+            compared = [name for name in table.column_names if name not in _NOT_COMPARED and not name.endswith(TOKEN_IDS)]
             rows = zip(table["split"].to_pylist(), table.select(compared).to_pylist(), strict=True)
             found.update(repr(row) for split, row in rows if split not in (None, "test"))
     return found
