@@ -172,6 +172,7 @@ def build_leaderboard(
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
                 cell = known[scores.task, embedding]
                 interval = compute_percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
+                is_bare = metrics.estimates_alone(metric) and interval.low == interval.high  # nothing varies to resample
                 rows.append(
                     {
                         "use_case": cells.use_case,
@@ -181,8 +182,8 @@ def build_leaderboard(
                         "embedding": embedding,
                         "metric": metric,
                         "value": interval.value,
-                        "ci_low": interval.low,
-                        "ci_high": interval.high,
+                        "ci_low": None if is_bare else interval.low,
+                        "ci_high": None if is_bare else interval.high,
                         "n": len(scores.groups),
                         "letters": letters.get(str(axes["family"])),
                         "primary": is_primary,

@@ -73,13 +73,25 @@ def test_a_probe_that_uses_other_words_changes_nothing() -> None:
     found, board = measure(make_task(name_tells=False))
     assert found.metrics["changed_names"] <= 0.02 and abs(found.metrics["lost_names"]) <= 0.02
     for metric in ("lost_names", "samegap_names"):
-        assert board.loc[metric, "ci_low"] <= 0 <= board.loc[metric, "ci_high"]
+        assert not board.loc[metric, "ci_low"] > 0 and not board.loc[metric, "ci_high"] < 0
 
 
 def test_exchanged_words_are_estimates_without_significance_groups() -> None:
     _, board = measure(make_task(name_tells=True))
     assert board.loc[["changed_names", "lost_names", "samegap_names"], "letters"].isna().all()
     assert pd.isna(board.loc["swapped_names", "ci_low"]) and not pd.isna(board.loc["changed_names", "ci_low"])
+
+
+def test_where_no_prediction_changes_what_is_lost_has_no_interval_and_what_changes_has_one() -> None:
+    ids, label = np.array([f"u{row}" for row in range(60)]), np.arange(60) % 2
+    found = score_swapped("x", label, label, np.arange(60), label, np.array(["first", "second"] * 30))
+    table = build_item_scores(ids, ids, {"accuracy": np.arange(60) % 3 > 0, **found.values}, weights=found.weights)
+    cells = GridCells("x", pd.DataFrame({"task": ["t"], "embedding": ["task.m"], "kind": ["classification"]}))
+    rules = MetricRules({"t": "accuracy"}, (), list_estimates())
+    scores = stamp_item_scores(table, CellIdentity("task", "m", "t"))
+    board = build_leaderboard(scores, cells, rules, Resampling(300, 99)).set_index("metric")
+    assert board.loc[["lost_x", "samegap_x"], "ci_low"].isna().all() and board.loc["lost_x", "value"] == 0
+    assert board.loc["changed_x", "ci_low"] == 0 and 0.02 < board.loc["changed_x", "ci_high"] < 0.15
 
 
 def test_other_scores_are_those_of_a_task_without_exchanged_words() -> None:
