@@ -13,6 +13,7 @@ from sklearn import metrics as sklearn_metrics
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.cluster_metrics import compute_adjusted_rand, compute_v_measure
+from emb_pipeline.statistics.intervals.extra_variance import estimate_training_variance
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.clustering.evaluate import evaluate_clustering
 from emb_pipeline.tasks.clustering.options import ClusteringOptions
@@ -80,6 +81,21 @@ def test_scores_are_means_over_starts_and_units() -> None:
     assert len(starts["ari"]) == 3 and np.mean(starts["ari"]) == pytest.approx(found.metrics["ari"])
     means = found.item_scores.to_pandas().groupby("metric")["value"].mean().to_dict()
     assert means == pytest.approx({name: found.metrics[name] for name in ("v_measure", "ari")})
+
+
+def test_the_luck_of_the_starts_is_in_the_variance_of_a_score() -> None:
+    codes = np.arange(150) % 5
+    task, planted = make_task(codes), Planted(codes, 4.0)
+    told, values = [], []
+    for seed in range(0, 400, 10):
+        found = evaluate_clustering(task, planted, ClusteringOptions(restarts=10), seed=seed)
+        draws = found.training_draws.to_pandas()
+        of_metric = np.stack(draws.loc[draws["metric"] == "v_measure", "values"].to_list(), axis=1)[:, :, None]
+        told.append(estimate_training_variance(of_metric, np.arange(150), 150).covariance[0, 0])
+        values.append(found.metrics["v_measure"])
+    assert np.sqrt(np.mean(told)) == pytest.approx(np.std(values, ddof=1), rel=0.25)
+    once = evaluate_clustering(task, planted, ClusteringOptions(restarts=1), seed=0)
+    assert once.training_draws.num_rows == 0
 
 
 def test_the_test_part_alone_is_clustered_where_there_is_one() -> None:

@@ -71,7 +71,11 @@ def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny
     )
     options = KINDS["classification"].options(folds=2)
     definition = TaskDefinition.model_construct(
-        name="topic", kind="classification", source={"reader": "table"}, evaluation=options
+        name="topic",
+        kind="classification",
+        source={"reader": "table"},
+        evaluation=options,
+        primary_metric="accuracy",
     )
     _, record, *_ = evaluate_encoder(tables, folder, cell, definition, None)
     assert record["details"]["cut_column"] == "examples"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score
@@ -18,8 +20,9 @@ from emb_pipeline.statistics.intervals.cluster_metrics import compute_adjusted_r
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.clustering.options import ClusteringOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.scores import MEASURED_DRAWS, build_item_scores
 from emb_pipeline.tasks.splits.example_folds import find_example_groups
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
 
 def evaluate_clustering(
@@ -53,8 +56,8 @@ def evaluate_clustering(
     -------
     Evaluation
         Item scores ``v_measure`` and ``ari``: pseudo-values whose means are the metrics, each the mean over the restarts.
-        ``ami``, the adjusted mutual information, has a value alone. Intervals say how far the agreement would move with
-        other texts in these clusters; how far it moves from one start to another is in ``details``.
+        ``ami``, the adjusted mutual information, has a value alone. ``training_draws`` holds the luck of the starts, so that
+        intervals say how far the agreement would move with other texts in these clusters, and with other starts.
 
     Raises
     ------
@@ -98,11 +101,36 @@ def evaluate_clustering(
         encode_seconds=clock.seconds,
         fit_seconds=perf_counter() - started,
         bytes_per_item=bytes_per_vector(vectors, fitted),
+        training_draws=build_start_draws(by_start, task.example_ids[rows]),
         details={
             "n_clusters": n_classes,
             "restarts": {metric: scores.mean(axis=1).tolist() for metric, scores in by_start.items()},
         },
     )
+
+
+def build_start_draws(by_start: Mapping[str, np.ndarray], unit_ids: np.ndarray) -> pa.Table:
+    """Build draws whose variance is that of a mean over the starts.
+
+    Parameters
+    ----------
+    by_start : mapping of str to ndarray of shape (n_starts, n_units)
+        Item scores of each start, by metric.
+    unit_ids : ndarray of shape (n_units,)
+        Names of the units.
+
+    Returns
+    -------
+    Table of schema MEASURED_DRAWS
+        A draw per start, at 1/√n_starts of its distance from the mean; empty with one start, of which nothing is known.
+    """
+    tables = []
+    for metric, scores in by_start.items():
+        if len(scores) > 1:
+            mean = scores.mean(axis=0)
+            drawn = mean + (scores - mean) / np.sqrt(len(scores))
+            tables.append(TrainingDraws(metric, np.zeros((len(scores), 0), np.int64), drawn).table(unit_ids))
+    return pa.concat_tables([MEASURED_DRAWS.empty_table(), *tables])
 
 
 def create_clustering_service(
