@@ -11,7 +11,9 @@ from markupsafe import Markup
 from emb_pipeline.reporting.findings import Finding, embedding
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.sections.background.word_map import plot_word_map
-from emb_pipeline.reporting.wording import write_share
+from emb_pipeline.reporting.wording import write_difference, write_interval, write_share, write_value
+
+AUROC = "auroc"
 
 
 def view(report: Report) -> dict[str, Any] | None:
@@ -45,7 +47,9 @@ def describe_probes(probes: pd.DataFrame) -> list[Finding]:
         sentence = Markup(
             "The {}’s {}: {} of {} embeddings say more of it than the number of interactions does. Highest: {}, AUROC {}."
         )
-        text = sentence.format(side, attribute, n_more, len(rows), embedding(best["embedding"]), _write(best["auroc"]))
+        text = sentence.format(
+            side, attribute, n_more, len(rows), embedding(best["embedding"]), write_value(best["auroc"], AUROC)
+        )
         found.append(Finding(text, "lead" if n_more else "plain"))
     return found
 
@@ -64,18 +68,14 @@ def _line(row: Mapping[Hashable, Any]) -> dict[str, Any]:
         "name": row["embedding"],
         "origin": row["origin"] if isinstance(row["origin"], str) else None,
         "dim": f"{row['dim']:,}",
-        "auroc": (_write(row["auroc"]), f"[{_write(row['ci_low'])}, {_write(row['ci_high'])}]"),
+        "auroc": (write_value(row["auroc"], AUROC), write_interval(row["ci_low"], row["ci_high"], AUROC)),
         "difference": (
-            f"{row['difference']:+.3f}",
-            f"[{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]",
+            write_difference(row["difference"], AUROC),
+            write_interval(row["difference_low"], row["difference_high"], AUROC),
         ),
-        "shuffled": _write(row["shuffled"]),
+        "shuffled": write_value(row["shuffled"], AUROC),
         "balanced": write_share(row["balanced_accuracy"]),
     }
-
-
-def _write(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _show_nearest(nearest: pd.DataFrame) -> dict[str, Any] | None:
