@@ -31,6 +31,7 @@ RECORD = {
     "family": "pretrained.small",
     "task": "topic",
     "kind": "classification",
+    "primary_metric": "accuracy",
     "dim": 8,
     "params": {"origin": "pretrained", "method": "distilled", "dim": 8, "tuned": False, "seed": 0},
     "metrics": {"accuracy": 0.5, "encode_seconds": 1.0, "fit_seconds": 3.0, "tune_seconds": 2.0, "bytes_per_item": 32.0},

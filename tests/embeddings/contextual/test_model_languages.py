@@ -61,6 +61,7 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
         "family": "pretrained.e5",
         "task": "t",
         "kind": "retrieval",
+        "primary_metric": "ndcg@10",
         "dim": 16,
         "tags": {"options": "{}"},
         "details": {},

@@ -80,7 +80,11 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
          "options": {"path": str(minilm)}}
     )  # fmt: skip
     definition = TaskDefinition.model_construct(
-        name="zh", kind="classification", source={"reader": "table"}, evaluation=KINDS["classification"].options(folds=2)
+        name="zh",
+        kind="classification",
+        source={"reader": "table"},
+        evaluation=KINDS["classification"].options(folds=2),
+        primary_metric="accuracy",
     )
     with caplog.at_level(logging.WARNING):
         _, record, *_ = evaluate_encoder(tables, model, cell, definition, None)

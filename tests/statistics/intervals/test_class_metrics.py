@@ -102,6 +102,7 @@ def population(shares: list[float], signal: float) -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "shares"), [(200, [0.5, 0.5]), (300, [0.9, 0.1]), (300, [0.7, 0.2, 0.1])])
 def test_intervals_cover_the_truth_of_balanced_and_imbalanced_classes(n: int, shares: list[float]) -> None:
+    """Of AUROC with 30 positive units, nine in ten; the error of a share is 1.5 points."""
     truth, rng, hits = population(shares, 1.5), np.random.default_rng(2), dict.fromkeys(RANKED, 0)
     repetitions = 200
     for _ in range(repetitions):
@@ -110,7 +111,7 @@ def test_intervals_cover_the_truth_of_balanced_and_imbalanced_classes(n: int, sh
             (interval,) = compute_mean_intervals(values[:, None].view(type(values)), n_resamples=400, rng=rng)
             hits[name] += interval.low <= truth[name] <= interval.high
     covered = {name: count / repetitions for name, count in hits.items()}
-    assert all(0.91 <= share <= 0.985 for share in covered.values()), covered
+    assert all(0.88 <= share <= 0.99 for share in covered.values()), covered
 
 
 @pytest.mark.slow

@@ -104,13 +104,16 @@ def read_conllu_sentences(
         if line.startswith("#"):
             document += line[1:].split("=")[0].strip() in ("newdoc", "newdoc id")
             continue
+        place = f"{file.name}, row {number}"
         try:
-            word = _read_word(line, source, f"{file.name}, row {number}", len(words) + 1)
+            word = _read_word(line, source, place, len(words) + 1)
+            missing = None if word is None else _find_missing(*word, source)
+            if missing is not None and bad is not None and bad.leaves_out_empty:
+                bad.leave_out_empty(place)
+            elif missing is not None:
+                raise DataError(place, *missing)
         except DataError as error:
-            if bad is not None and bad.leaves_out_empty and isinstance(error, _WithoutTag):
-                bad.leave_out_empty(error.place)
-            else:
-                take_or_raise(bad, error)
+            take_or_raise(bad, error)
             word = "", ""
         if word is not None:
             start = start if words else number
@@ -122,12 +125,8 @@ def _count_left_out(bad: BadRows | None) -> int:
     return 0 if bad is None else bad.n_bad + bad.n_empty
 
 
-class _WithoutTag(DataError):
-    """A word that nothing is said of."""
-
-
 def _read_word(line: str, source: ConlluSource, place: str, expected: int) -> tuple[str, str] | None:
-    """Read word and tag of a line; None where it is of no word."""
+    """Read word and tag of a line, as they are; None where it is of no word."""
     fields = line.split("\t")
     if len(fields) != len(COLUMNS):
         raise DataError(
@@ -145,11 +144,16 @@ def _read_word(line: str, source: ConlluSource, place: str, expected: int) -> tu
             "number the words of each sentence from 1 on, and put a blank line between sentences",
         )
     word, tag = fields[1].strip(), fields[COLUMNS.index(source.column)].strip()
-    if not word or not tag:
-        raise _WithoutTag(place, "the word or its tag is empty", f"write the word, and its {source.column} or '_'")
-    if source.feature is not None:
+    if source.feature is not None and word and tag:
         named = dict(each.partition("=")[::2] for each in tag.split("|"))
         tag = named.get(source.feature, NOTHING)
-    if tag == NOTHING and source.column in ("upos", "deprel"):
-        raise _WithoutTag(place, f"the word has no {source.column}", "add it, or choose a column that is filled")
     return word, tag if source.subtypes else tag.partition(":")[0]
+
+
+def _find_missing(word: str, tag: str, source: ConlluSource) -> tuple[str, str] | None:
+    """Find what is missing, and the remedy, where nothing is said of a word."""
+    if not word or not tag:
+        return "the word or its tag is empty", f"write the word, and its {source.column} or '_'"
+    if tag == NOTHING and source.column in ("upos", "deprel"):
+        return f"the word has no {source.column}", "add it, or choose a column that is filled"
+    return None
