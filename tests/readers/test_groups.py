@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.retrieval.evaluate import find_query_groups
-from emb_pipeline.tasks.similarity.evaluate import _name_groups
+from emb_pipeline.tasks.splits.pair_groups import name_pair_groups
 
 CONLL = "-DOCSTART- O\n\nAnn B-PER\nran O\n\nBob B-PER\n\n-DOCSTART- O\n\nAnn B-PER\nran O\n\n-DOCSTART- O\n\nEve B-PER\n\n"
 
@@ -66,7 +66,7 @@ def test_pairs_have_a_column_of_groups_or_are_named_by_their_texts(tmp_path: Pat
     lines = [f"one text {n % 3},other text {n},{n},g{n // 6}" for n in range(12)]
     (tmp_path / "pairs.csv").write_text("text_a,text_b,score,author\n" + "\n".join(lines) + "\n")
     tables, audit = read("similarity", tmp_path, reader="csv", path="pairs.csv", **({"group": "author"} if named else {}))
-    groups = _name_groups(KINDS["similarity"].create_task(tables, "t")).tolist()
+    groups = name_pair_groups(KINDS["similarity"].create_task(tables, "t")).tolist()
     if named:
         assert groups == ["pairs.csv:2"] * 6 + ["pairs.csv:8"] * 6 and audit["groups"] == "size"
     else:
@@ -78,7 +78,7 @@ def test_pairs_without_a_common_text_are_units_of_their_own(tmp_path: Path) -> N
     lines = [f"one text {n},other text {n},{n}" for n in range(12)]
     (tmp_path / "pairs.csv").write_text("text_a,text_b,score\n" + "\n".join(lines) + "\n")
     task = KINDS["similarity"].create_task(read("similarity", tmp_path, reader="csv", path="pairs.csv")[0], "t")
-    assert _name_groups(task).tolist() == task.pair_ids.tolist()
+    assert name_pair_groups(task).tolist() == task.pair_ids.tolist()
 
 
 def write_tables(project: Path) -> None:

@@ -36,7 +36,7 @@ PHRASES = {
     "closeness": "first 1 of 9 embeddings loses 1.3 points",
     "agreement": "70.0\u202f% more real queries",
     "transfer": "1 of 1 dense embeddings lose less and 0 more",
-    "swaps": "120 texts, 70 with the first side alone (Emily, Anne, Jill)",
+    "swaps": "in 120 texts. 70 have the first side alone (Emily, Anne, Jill)",
     "methods": "figure-methods-topic",
     "dimensions": "PIP loss",
     "users_and_items": "1 of 1 embeddings say more of it than the number of interactions does",
