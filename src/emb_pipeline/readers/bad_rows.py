@@ -113,3 +113,8 @@ def take_or_raise(bad: BadRows | None, error: DataError) -> None:
     if bad is None:
         raise error
     bad.take(error)
+
+
+def count_left_out(bad: BadRows | None) -> int:
+    """Count the rows that are left out so far."""
+    return 0 if bad is None else bad.n_bad + bad.n_empty

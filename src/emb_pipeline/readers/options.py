@@ -11,7 +11,7 @@ and ``files``, a glob, narrows it down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -236,6 +236,13 @@ class TabularSource(LenientSource, PlacedSource):
     def text_columns(self) -> tuple[str, ...]:
         """The columns that make up the text."""
         return (self.text,) if isinstance(self.text, str) else self.text
+
+
+def refuse_options(source: Source, names: Iterable[str], reason: str) -> None:
+    """Refuse options that somebody wrote and that would be without effect, by a ValueError."""
+    for name in names:
+        if name in source.model_fields_set and getattr(source, name) not in (None, False):
+            raise ValueError(f"'{name}' {reason}")
 
 
 def download_names(*sources: Source) -> list[str]:

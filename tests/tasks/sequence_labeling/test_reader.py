@@ -57,6 +57,15 @@ def test_a_broken_iob_file_is_refused(tmp_path: Path, train: str, message: str) 
         iob(tmp_path, train)
 
 
+def test_sentences_with_a_token_without_a_tag_are_left_out_on_request_only(tmp_path: Path) -> None:
+    train = f"{TRAIN}\nheart\tO\nattack\t\n"
+    with pytest.raises(DataError, match="it is not a token, a tab and a tag"):
+        iob(tmp_path, train)
+    assert iob(tmp_path, train, empty="leave_out").num_rows == iob(tmp_path).num_rows
+    with pytest.raises(DataError, match="it is not a token, a tab and a tag"):  # broken is not empty
+        iob(tmp_path, f"{TRAIN}\nheart\tO\nattack\n", empty="leave_out")
+
+
 def test_a_task_without_splits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no split is named"):
         iob(tmp_path, splits=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.similarity.reader import SimilaritySource, read_similarity
@@ -58,3 +58,10 @@ def test_bad_rows_are_refused_with_file_row_and_reason(rows: list[str], message:
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="similarity"):
         read(tmp_path, ROWS, score="similarity")
+
+
+@pytest.mark.parametrize("option", [{"label": "score"}, {"split": "part"}, {"sample": {"high": 0.5}}, {"min_examples": 5}])
+def test_an_option_of_labeled_texts_is_refused(option: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=f"'{next(iter(option))}' is for texts with a label"):
+        read(tmp_path, ROWS, **option)
+    assert len(read(tmp_path, ROWS, split=False)) == 12

@@ -16,7 +16,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
+from emb_pipeline.readers.bad_rows import BadRows, count_left_out, take_or_raise
 from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
@@ -93,13 +93,13 @@ def read_conllu_sentences(
     """
     words: list[str] = []
     tags: list[str] = []
-    start, document, n_left_out = 0, 0, _count_left_out(bad)
+    start, document, n_left_out = 0, 0, count_left_out(bad)
     for number, line in enumerate(chain(lines(file, source.encoding, bad), ["\n"]), 1):
         line = line.rstrip("\r\n")
         if not line.strip():
-            if words and _count_left_out(bad) == n_left_out:
+            if words and count_left_out(bad) == n_left_out:
                 yield start, words, tags, document
-            words, tags, n_left_out = [], [], _count_left_out(bad)
+            words, tags, n_left_out = [], [], count_left_out(bad)
             continue
         if line.startswith("#"):
             document += line[1:].split("=")[0].strip() in ("newdoc", "newdoc id")
@@ -119,10 +119,6 @@ def read_conllu_sentences(
             start = start if words else number
             words.append(word[0])
             tags.append(word[1])
-
-
-def _count_left_out(bad: BadRows | None) -> int:
-    return 0 if bad is None else bad.n_bad + bad.n_empty
 
 
 def _read_word(line: str, source: ConlluSource, place: str, expected: int) -> tuple[str, str] | None:

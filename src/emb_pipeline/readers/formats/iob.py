@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
+from emb_pipeline.readers.bad_rows import BadRows, count_left_out, take_or_raise
 from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
@@ -58,26 +58,28 @@ def read_iob_sentences(
 
     CoNLL-2003's lines ``-DOCSTART-`` are no sentences: each starts the next document.
 
-    A sentence with a bad line goes to ``bad`` as a whole.
+    A sentence with a bad line, or with a token without a tag, goes to ``bad`` as a whole.
     """
     tokens: list[str] = []
     tags: list[str] = []
     start, document = 1, 0
-    n_bad = 0 if bad is None else bad.n_bad
+    n_left_out = count_left_out(bad)
     for number, line in enumerate(chain(lines(file, source.encoding, bad), ["\n"]), 1):
         if line.isspace() or line.startswith("-DOCSTART-"):
-            if tokens and (bad is None or bad.n_bad == n_bad):
+            if tokens and count_left_out(bad) == n_left_out:
                 yield start, tokens, tags, document
             tokens, tags, start = [], [], number + 1
             document += line.startswith("-DOCSTART-")
-            n_bad = 0 if bad is None else bad.n_bad
+            n_left_out = count_left_out(bad)
             continue
         fields = line.rstrip("\r\n").split("\t") if source.separator == "tab" else line.split()
         try:
             token, tag = fields[source.token], fields[source.tag].strip()
         except IndexError:
             token = tag = ""
-        if len(fields) < 2 or not token or not tag:
+        if len(fields) > 1 and not (token and tag) and bad is not None and bad.leaves_out_empty:
+            bad.leave_out_empty(f"{file.name}, row {number}")
+        elif len(fields) < 2 or not token or not tag:
             take_or_raise(bad, _not_a_token(f"{file.name}, row {number}", line, source))
         tokens.append(token)
         tags.append(tag)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
-from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.options import Source, refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
 
 _OF_SINGLE_TEXTS = ("text", "labels", "merge_labels", "min_examples", "features", "sample")
@@ -25,8 +25,7 @@ class _LabeledPairs(Source):
 
     @model_validator(mode="after")
     def _names_what_pairs_have(self) -> Self:
-        if named := [name for name in _OF_SINGLE_TEXTS if name in self.model_fields_set]:
-            raise ValueError(f"'{named[0]}' is for single texts with a label: leave it out")
+        refuse_options(self, _OF_SINGLE_TEXTS, "is for single texts with a label: leave it out")
         return self
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
-from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.options import Source, refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
 
 _OF_CLASSES = ("label", "labels", "label_names", "merge_labels", "min_examples")
@@ -27,8 +27,7 @@ class _Numbers(Source):
 
     @model_validator(mode="after")
     def _classes_are_elsewhere(self) -> Self:
-        if named := [name for name in _OF_CLASSES if name in self.model_fields_set]:
-            raise ValueError(f"'{named[0]}' is for classes: name the column of the numbers under 'target'")
+        refuse_options(self, _OF_CLASSES, "is for classes: name the column of the numbers under 'target'")
         return self
 
 

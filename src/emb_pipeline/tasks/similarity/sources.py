@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from emb_pipeline.readers.docstrings.options import DocstringLinksSource
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
-from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.options import Source, refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
+
+_OF_LABELED_TEXTS = (
+    "text", "id", "label", "labels", "merge_labels", "label_names", "min_examples", "features", "split", "splits", "sample",
+)  # fmt: skip
 
 
 class _ScoredPairs(Source):
@@ -19,6 +23,11 @@ class _ScoredPairs(Source):
     text_b: str = Field(default="text_b", description="column with the other")
     score: str = Field(default="score", description="column with the similarity that people gave")
     unscored: Literal["refuse", "leave_out"] = Field("refuse", description="what to do with a row whose score is empty")
+
+    @model_validator(mode="after")
+    def _names_what_pairs_have(self) -> Self:
+        refuse_options(self, _OF_LABELED_TEXTS, "is for texts with a label: pairs have text_a, text_b and score")
+        return self
 
 
 class ScoredCsvSource(_ScoredPairs, CsvSource):
