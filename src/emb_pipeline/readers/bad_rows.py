@@ -86,6 +86,11 @@ class BadRows:
         self.skipped = [*self.skipped, *other.skipped][:_EXAMPLES]
         self.empty_places = [*self.empty_places, *other.empty_places][:_EXAMPLES]
 
+    def describe_left_out(self) -> str:
+        """Describe how many rows were left out, in brackets, and the first; empty where there is none."""
+        n_out = self.n_skipped + self.n_empty
+        return f" ({n_out:,} rows were left out; the first: {(self.skipped or self.empty_places)[0]})" if n_out else ""
+
     def raise_all(self) -> None:
         """Raise what was collected, if there is anything."""
         if not self._errors:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
 from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
@@ -30,7 +30,7 @@ from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.probes.softmax import Coefficients
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
-from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
 from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
 
 
@@ -82,12 +82,7 @@ def create_classification_service(
     task: ClassificationTask, encoder: VectorEmbedding, options: ClassificationOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its class with a linear head."""
-    tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
-    learnt = tested if task.split is None else np.flatnonzero(task.split != "test")
-    requests = task.texts.take(tested[: options.latency_requests]).list_single()
-    fitted: Any = encoder
-    if is_fitted_on_tasks(encoder):
-        fitted, _ = fit_encode(encoder, task.texts.take(learnt), task.codes[learnt])
+    fitted, requests = fit_for_requests(task, encoder, task.codes, options.latency_requests)
     shape = (fitted.dim, len(task.classes))
     head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
     return Service(lambda text: head.log_probabilities(encode_unstored(fitted, text)), requests)

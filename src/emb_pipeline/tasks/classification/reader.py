@@ -16,6 +16,7 @@ from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.classification.sources import LABELED_TEXTS, READERS
 from emb_pipeline.tasks.examples.columns import FeatureValues
+from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -25,9 +26,7 @@ from emb_pipeline.tasks.examples.reader import (
     list_texts_outside_training,
 )
 from emb_pipeline.tasks.examples.sample import draw_rows
-from emb_pipeline.text.columns import ROW_AS_TEXT
-from emb_pipeline.text.seen import NOTHING_SEEN, SEEN, add_near_groups, find_seen_classification
-from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.seen import SEEN
 from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -84,11 +83,7 @@ def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "def
         No embedding could be evaluated on them; see `emb_pipeline.tasks.classification.audit.require_evaluable`.
     """
     require_evaluable(examples, name)
-    tables = tokenize_tables({"examples": examples}, tokenizer)
-    if ROW_AS_TEXT in examples.column_names:  # rows that differ in a value are no copies of each other
-        return {**tables, SEEN: NOTHING_SEEN}
-    tables = add_near_groups(tables)
-    return {**tables, SEEN: find_seen_classification(tables)}
+    return find_copies(examples, tokenizer)
 
 
 def read_classification(source: ClassificationSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
@@ -214,7 +209,7 @@ class _Examples:
             found += f" of {min_examples} examples or more" if min_examples else ""
             raise DataError(
                 place,
-                f"there is {found}{_describe_left_out(bad)}",
+                f"there is {found}{bad.describe_left_out()}",
                 "a classification task needs two classes; check file, label column and splits",
             )
         for label, size in sizes.items():
@@ -231,15 +226,10 @@ class _Examples:
         return {split for _, _, _, split, *_ in self._rows}
 
 
-def _describe_left_out(bad: BadRows) -> str:
-    n_out = bad.n_skipped + bad.n_empty
-    return f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
-
-
 def _require_split(examples: _Examples, split: str, place: str, bad: BadRows) -> None:
     if split not in examples.splits:
         raise DataError(
             place,
-            f"the split '{split}' has no example{_describe_left_out(bad)}",
+            f"the split '{split}' has no example{bad.describe_left_out()}",
             "correct 'splits' or the split column, or leave them out to be evaluated by folds",
         )

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import PseudoValues, compute_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -28,7 +28,7 @@ from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining
 from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
-from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
 from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
 
 
@@ -76,12 +76,7 @@ def create_labeling_service(
     task: MultiLabelTask, encoder: VectorEmbedding, options: MultiLabelOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its labels with a linear head."""
-    tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
-    learnt = tested if task.split is None else np.flatnonzero(task.split != "test")
-    requests = task.texts.take(tested[: options.latency_requests]).list_single()
-    fitted: Any = encoder
-    if is_fitted_on_tasks(encoder):
-        fitted, _ = fit_encode(encoder, task.texts.take(learnt), task.codes[learnt])
+    fitted, requests = fit_for_requests(task, encoder, task.codes, options.latency_requests)
     shape = (fitted.dim, len(task.labels))
     head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
     return Service(lambda text: head.label_log_probabilities(encode_unstored(fitted, text)), requests)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
+from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -24,8 +25,7 @@ from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.multi_label.audit import audit_multi_label, require_evaluable
 from emb_pipeline.tasks.multi_label.formats import LabeledSet
 from emb_pipeline.tasks.multi_label.sources import READERS
-from emb_pipeline.text.seen import SEEN, add_near_groups, find_seen_classification
-from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.seen import SEEN
 from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "def
         No embedding could be evaluated on them; see `emb_pipeline.tasks.multi_label.audit.require_evaluable`.
     """
     require_evaluable(examples, name)
-    tables = add_near_groups(tokenize_tables({"examples": examples}, tokenizer))
-    return {**tables, SEEN: find_seen_classification(tables)}
+    return find_copies(examples, tokenizer)
 
 
 def read_label_sets(source: MultiLabelSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, fit_encode, is_fitted_on_tasks
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
 from emb_pipeline.statistics.intervals.pseudo_values import compute_determination, compute_root_mean, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.probes.number_probe import NumberProbe, NumberProbeTraining
@@ -22,7 +22,7 @@ from emb_pipeline.tasks.regression.options import RegressionOptions
 from emb_pipeline.tasks.regression.task import RegressionTask
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import Fold, draw_folds, find_example_groups, find_fold_groups, find_tested
-from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
+from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
 from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
 
 DECIMALS = 6
@@ -81,12 +81,7 @@ def create_regression_service(
     task: RegressionTask, encoder: VectorEmbedding, options: RegressionOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its number with a linear head."""
-    tested = np.arange(len(task.targets)) if task.split is None else np.flatnonzero(task.split == "test")
-    learned = tested if task.split is None else np.flatnonzero(task.split != "test")
-    requests = task.texts.take(tested[: options.latency_requests]).list_single()
-    fitted: Any = encoder
-    if is_fitted_on_tasks(encoder):
-        fitted, _ = fit_encode(encoder, task.texts.take(learned), task.targets[learned])
+    fitted, requests = fit_for_requests(task, encoder, task.targets, options.latency_requests)
     head = LinearHead(np.random.default_rng(0).standard_normal((fitted.dim, 1), dtype=np.float32), np.zeros(1))
     return Service(lambda text: head.scores(encode_unstored(fitted, text)), requests)
 

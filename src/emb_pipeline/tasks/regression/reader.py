@@ -16,6 +16,7 @@ from emb_pipeline.readers.registry import READERS as FORMATS
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.text_checks import require_parts
 from emb_pipeline.tasks.examples.columns import FeatureValues
+from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
@@ -27,9 +28,7 @@ from emb_pipeline.tasks.examples.reader import (
 from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.regression.audit import audit_regression
 from emb_pipeline.tasks.regression.sources import READERS
-from emb_pipeline.text.columns import ROW_AS_TEXT
-from emb_pipeline.text.seen import NOTHING_SEEN, SEEN, add_near_groups, find_seen_classification
-from emb_pipeline.text.texts import tokenize_tables
+from emb_pipeline.text.seen import SEEN
 from emb_pipeline.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -94,11 +93,7 @@ def complete_numbered(examples: pa.Table, name: str, tokenizer: Tokenizer = "def
         if len(set(numbers)) < 2:
             what = "every text" if None in examples["split"].to_pylist() else f"every text of the part '{part}'"
             raise DataError(name, f"gives {what} the number {numbers[0]:g}", "check which column is the target")
-    tables = tokenize_tables({"examples": examples}, tokenizer)
-    if ROW_AS_TEXT in examples.column_names:  # rows that differ in a value are no copies of each other
-        return {**tables, SEEN: NOTHING_SEEN}
-    tables = add_near_groups(tables)
-    return {**tables, SEEN: find_seen_classification(tables)}
+    return find_copies(examples, tokenizer)
 
 
 def read_regression(source: RegressionSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
@@ -136,9 +131,8 @@ def read_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) -> 
     found = list(_read_rows(source, raw, project, bad))
     bad.raise_all()
     if len(found) < FEWEST_EXAMPLES:
-        n_out = bad.n_skipped + bad.n_empty
-        left_out = f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
-        raise DataError(source.origin, f"has {len(found)} texts with a number{left_out}", f"give at least {FEWEST_EXAMPLES}")
+        reason = f"has {len(found)} texts with a number{bad.describe_left_out()}"
+        raise DataError(source.origin, reason, f"give at least {FEWEST_EXAMPLES}")
     schema = EXAMPLES_SCHEMA.append(GROUP) if source.group is not None else EXAMPLES_SCHEMA
     *columns, values = zip(*found, strict=True)
     made = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=False)]

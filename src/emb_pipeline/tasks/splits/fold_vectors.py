@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,6 +23,30 @@ from emb_pipeline.embeddings.protocols import (
 from emb_pipeline.tasks.splits.example_folds import Examples
 from emb_pipeline.tasks.splits.label_draws import explain_too_few_labels
 from emb_pipeline.text.texts import Texts
+
+
+def fit_for_requests(
+    task: Examples, encoder: VectorEmbedding, targets: np.ndarray, n_requests: int
+) -> tuple[TextEncoder, list[Any]]:
+    """Fit an embedding on all training examples, and take test examples as requests; without a split both are all of them.
+
+    Parameters
+    ----------
+    task : Examples
+        The examples.
+    encoder : VectorEmbedding
+        The embedding; one that is not fitted on a task is given back as it is.
+    targets : ndarray of shape (n_examples, ...)
+        What an embedding that learns from labels is fitted to.
+    n_requests : int
+        Requests at most.
+    """
+    is_tested = np.ones(len(targets), bool) if task.split is None else task.split == "test"
+    learned = np.flatnonzero(is_tested if task.split is None else ~is_tested)
+    fitted: Any = encoder
+    if is_fitted_on_tasks(encoder):
+        fitted, _ = fit_encode(encoder, task.texts.take(learned), targets[learned])
+    return fitted, task.texts.take(np.flatnonzero(is_tested)[:n_requests]).list_single()
 
 
 class FoldVectors:
