@@ -277,6 +277,7 @@ def _make_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertFor
         num_attention_heads=options.heads,
         intermediate_size=4 * dim,
         max_position_embeddings=options.max_length,
+        initializer_range=options.initializer_range,
         hidden_dropout_prob=options.dropout,
         attention_probs_dropout_prob=options.dropout,
     )

@@ -188,12 +188,16 @@ class BertOptions(EncoderOptions):
     """BERT (Devlin et al. 2019) trained by masked-language modelling alone.
 
     Chosen for a minute of one core; see ``docs/decisions/0006-bert-at-this-size.md``.
-    ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
+    ``layers``, ``heads``, ``vocabulary`` and ``initializer_range`` describe a new model; one that continues from another
+    keeps the other's.
     """
 
     layers: Annotated[int, Field(ge=1, le=48, description="transformer layers")] = 2
     heads: Annotated[int, Field(ge=1, le=64, description="attention heads per layer; must divide the dimension")] = 2
     vocabulary: Annotated[int, Field(ge=100, le=200_000, description="WordPiece sub-tokens at most")] = 8_000
+    initializer_range: Annotated[
+        float, Field(gt=0, le=1, description="standard deviation of a new model's first weights")
+    ] = 0.02
     min_count: Annotated[
         int, Field(ge=1, le=1000, description="occurrences below which a pair of sub-tokens is not merged into a new one")
     ] = 3
