@@ -31,6 +31,7 @@ from emb_pipeline.readers.formats.mediawiki_dump import MediawikiDumpSource
 from emb_pipeline.readers.formats.medquad import MedquadSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
 from emb_pipeline.readers.formats.pubmedqa import PubmedqaSource
+from emb_pipeline.readers.formats.qmsum import QmsumSource
 from emb_pipeline.readers.formats.reuters import ReutersSource
 from emb_pipeline.readers.formats.text import TextSource
 from emb_pipeline.readers.formats.wikiextractor import WikiExtractorSource
@@ -208,6 +209,7 @@ READERS: Mapping[str, Reader] = by_name(
     Reader("iob", IobSource, documents="readers.formats.iob:read_documents"),
     Reader("conllu", ConlluSource, documents="readers.formats.conllu:read_documents"),
     Reader("medquad", MedquadSource, documents="readers.formats.medquad:read_documents"),
+    Reader("qmsum", QmsumSource, documents="readers.formats.qmsum:read_documents"),
     Reader("reuters", ReutersSource, documents="readers.formats.reuters:read_documents"),
     Reader("docstrings", DocstringsSource, documents="readers.docstrings.packages:read_documents", most_checked=0),
     Reader("pubmedqa", PubmedqaSource, labeled_texts="readers.formats.pubmedqa:read_labeled_texts", most_checked=0),

@@ -21,11 +21,21 @@ def read_json(file: NamedFile, encoding: str) -> Any:
     DataError
         It is none.
     """
-    text = decode_text(read_content(file), encoding, file.name)
+    return parse_json(decode_text(read_content(file), encoding, file.name), file.name)
+
+
+def parse_json(text: str, place: str) -> Any:
+    """Parse JSON that was found at a place.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(file.name, f"it is not JSON ({error})", FETCH_AGAIN) from error
+        raise DataError(place, f"it is not JSON ({error})", FETCH_AGAIN) from error
 
 
 def require_object(value: Any, place: str) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.archives import read_tar_members
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
-from emb_pipeline.readers.options import PlacedSource
+from emb_pipeline.readers.options import HashRange, PlacedSource, without_columns
 
 
 class MedquadSource(PlacedSource):
@@ -27,6 +27,12 @@ class MedquadSource(PlacedSource):
     training_queries: int = Field(
         default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
     )
+    sample: HashRange | None = Field(default=None, description="pairs to take, by hash; all by default")
+
+    @field_validator("sample")
+    @classmethod
+    def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
+        return without_columns(sample, "pairs")
 
 
 _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -34,9 +40,16 @@ _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 def read_documents(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each answer."""
+    for _, pair_id, _, answer in read_sampled_pairs(source, raw, project):
+        yield pair_id, answer
+
+
+def read_sampled_pairs(source: MedquadSource, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Stream place, id, question and answer of the pairs that the source takes."""
     for file in named_files(source, raw, project):
-        for _, pair_id, _, answer in read_medquad_pairs(file):
-            yield pair_id, answer
+        for pair in read_medquad_pairs(file):
+            if source.sample is None or source.sample.draws(pair[1]):
+                yield pair
 
 
 @per_file

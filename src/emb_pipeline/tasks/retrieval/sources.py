@@ -11,6 +11,7 @@ from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
 from emb_pipeline.readers.formats.documents.source import DocumentFolder, DocumentsSource
 from emb_pipeline.readers.formats.liveqa import LiveqaSource
 from emb_pipeline.readers.formats.medquad import MedquadSource
+from emb_pipeline.readers.formats.qmsum import QmsumSource
 from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, SplitName, TableFormat
 from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
@@ -261,6 +262,7 @@ READERS = by_name(
         reads=TABLE_FORMATS,
     ),
     Reader("medquad", MedquadSource, examples="tasks.retrieval.formats.answers:read_medquad"),
+    Reader("qmsum", QmsumSource, examples="tasks.retrieval.formats.meetings:read_qmsum"),
     Reader(
         "squad",
         SquadSource,

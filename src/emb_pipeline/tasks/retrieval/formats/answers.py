@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
 from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.formats.liveqa import LiveqaSource, read_liveqa_judgments
-from emb_pipeline.readers.formats.medquad import MedquadSource, read_medquad_pairs
+from emb_pipeline.readers.formats.medquad import MedquadSource, read_sampled_pairs
 from emb_pipeline.readers.formats.squad import read_squad_questions
 from emb_pipeline.tasks.retrieval.formats.collection import (
     RetrievalTables,
@@ -32,7 +31,7 @@ from emb_pipeline.text.hashing import hash_text
 
 def read_medquad(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of MedQuAD and their answers."""
-    return tables_of_answers(chain.from_iterable(map(read_medquad_pairs, named_files(source, raw, project))), source)
+    return tables_of_answers(read_sampled_pairs(source, raw, project), source)
 
 
 def read_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
