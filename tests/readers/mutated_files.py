@@ -142,6 +142,10 @@ def cases() -> list[Case]:
     squad = json.dumps({"data": articles}).encode()
     pair = "<Document><QAPair><Question qid='{0}'>What {0}?</Question><Answer>This {0}</Answer></QAPair></Document>"
     medquad = tar_of({f"m/{row}.xml": pair.format(row).encode() for row in range(4)})
+    said = {"speaker": "Grad", "content": "a word"}
+    asked = {"query": "Which word?", "relevant_text_span": [["0", "0"]]}
+    meeting = json.dumps({"meeting_transcripts": [said], "specific_query_list": [asked]}).encode()
+    qmsum = tar_of({f"train/{row}.json": meeting.replace(b"word", b"word %d" % row) for row in range(4)})
     article = '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="{0}"><TEXT><BODY>B {0}</BODY></TEXT></REUTERS>'
     reuters = tar_of({f"reut2-{row}.sgm": article.format(row).encode() for row in range(4)})
     pairs = ("query,passage\n" + "".join(f"q {row},p {row}\n" for row in range(6))).encode()
@@ -165,6 +169,7 @@ def cases() -> list[Case]:
         Case(None, "a.tar.gz", tar_of(folders, "w:gz"), {"reader": "class_folders", "html": True}),
         Case(None, "a.tar", medquad, {"reader": "medquad"}),
         Case(None, "a.tar", reuters, {"reader": "reuters"}),
+        Case(None, "a.tar", qmsum, {"reader": "qmsum"}),
         Case(None, "a.csv.gz", gzip.compress(csv), {"reader": "csv"}),
         Case(None, "a.csv.xz", lzma.compress(csv), {"reader": "csv"}),
         Case(None, "a.csv.zst", pa.compress(csv, codec="zstd", asbytes=True), {"reader": "csv"}),
@@ -184,6 +189,7 @@ def cases() -> list[Case]:
         Case("retrieval", "a.csv", pairs, {"reader": "pairs"}),
         Case("retrieval", "a.json", squad, {"reader": "squad"}),
         Case("retrieval", "a.tar", medquad, {"reader": "medquad"}),
+        Case("retrieval", "a.tar", qmsum, {"reader": "qmsum", "searched": "passages"}),
         Case("extractive_qa", "a.json", squad, {"reader": "squad"}),
         Case("recommendation", "a.csv", taken, {"reader": "interactions", "rating": "stars", "min_rating": 3}),
         Case(

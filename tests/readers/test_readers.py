@@ -712,6 +712,15 @@ def test_answered_medquad_pairs_are_passages_and_documents(tmp_path: Path) -> No
     assert documents(tmp_path, {"reader": "medquad", "path": "m.tar"}) == [("m.tar:1_A_QA/7-1", "An illness.")]
 
 
+def test_a_sample_of_medquad_has_the_same_pairs_as_documents_and_as_answers(tmp_path: Path) -> None:
+    pairs = {f"1_A_QA/{row}.xml": QA.replace("7-1", f"{row}-1").format(f"Illness {row}.").encode() for row in range(40)}
+    tar(tmp_path / "m.tar", pairs)
+    source = {"reader": "medquad", "path": "m.tar", "sample": {"high": 0.5}}
+    answers = retrieval(tmp_path, **source).passages["text"].to_pylist()
+    assert 5 < len(answers) < 35
+    assert sorted(answers) == sorted(text for _, text in documents(tmp_path, source))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -7,6 +7,7 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +223,10 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             raise DatasetError(f"vectors of shape {vectors.shape} for {len(ids)} ids")
         if not self._client.has_collection(self._collection):
             self._create(vectors.shape[1])
-        rows = [{**kept, ID: name, VECTOR: vector} for name, vector, kept in zip(ids, vectors, properties, strict=True)]
+        rows = ({**kept, ID: name, VECTOR: vector} for name, vector, kept in zip(ids, vectors, properties, strict=True))
         try:
-            for start in range(0, len(rows), _ROWS_PER_INSERT):
-                self._client.insert(self._collection, rows[start : start + _ROWS_PER_INSERT])
+            while batch := list(islice(rows, _ROWS_PER_INSERT)):
+                self._client.insert(self._collection, batch)
         except _import_pymilvus().MilvusException as error:
             raise DatasetError(f"Milvus refuses the records: {error.message}") from error
         self._client.flush(self._collection)

@@ -64,7 +64,8 @@ def test_passages_are_judged_by_the_turns_that_they_share_with_a_span(tmp_path: 
     assert set(texts.values()) == {"Grad: let us begin", "Prof: the belief net is large", "Grad: it is"}
     queries = dict(zip(found.queries["query_id"].to_pylist(), found.queries["text"].to_pylist(), strict=True))
     graded = {
-        (queries[query], texts[passage]): grade for query, passage, grade in zip(*found.qrels.to_pydict().values(), strict=True)
+        (queries[query], texts[passage]): grade
+        for query, passage, grade in zip(*found.qrels.to_pydict().values(), strict=True)
     }
     assert graded == {
         ("What of the net?", "Grad: let us begin"): 0,
@@ -100,7 +101,10 @@ def test_transcripts_are_a_corpus_and_a_sample_has_some_of_them(tmp_path: Path) 
         (meeting([("A", "")], []), "nobody says a word"),
         (meeting([("A", None)]), "turn 0: 'content' is not a text"),
         (meeting([("", "so")]), "turn 0: 'speaker' is empty"),
-        (meeting(TURNS, [("Why?", [["2", "4"]])]), r"query 1: the span \['2', '4'\] is not a first and a last turn from 0 to 3"),
+        (
+            meeting(TURNS, [("Why?", [["2", "4"]])]),
+            r"query 1: the span \['2', '4'\] is not a first and a last turn from 0 to 3",
+        ),
         (meeting(TURNS, [("Why?", [["3", "2"]])]), "is not a first and a last turn"),
         (meeting(TURNS, [("Why?", [["one", "2"]])]), "is not a first and a last turn"),
         (meeting(TURNS, [("Why?", [7])]), "the span 7 is not"),

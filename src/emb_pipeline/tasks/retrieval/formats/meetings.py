@@ -34,8 +34,8 @@ def split_turns(turns: tuple[str, ...], n_words: int) -> list[Passage]:
 
     Examples
     --------
-    >>> split_turns(("A: so", "", "B: yes it is", "A: well"), 4)
-    [Passage(first=0, last=0, text='A: so'), Passage(first=2, last=2, text='B: yes it is'), Passage(first=3, last=3, text='A: well')]
+    >>> split_turns(("A: so", "", "B: yes it is"), 4)
+    [Passage(first=0, last=0, text='A: so'), Passage(first=2, last=2, text='B: yes it is')]
     """
     passages: list[Passage] = []
     room = 0
