@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -66,6 +67,18 @@ def test_scores_without_seen_units_need_seen_units(topic: dict[str, pa.Table], s
     table = nodes.measure_without_seen(REPORT, LAST, task_topic={**topic, SEEN: seen}, **scores)
     assert set(table["n_seen"]) == {20} and set(table["n"]) == {60}
     assert nodes.measure_without_seen(REPORT, LAST, task_topic={**topic, SEEN: seen.slice(0, 0)}, **scores).empty
+
+
+def test_scores_by_rare_values_need_columns(topic: dict[str, pa.Table], scores: dict[str, Any]) -> None:
+    assert nodes.measure_rare_values(REPORT, LAST, task_topic=topic, **scores).empty
+    examples = topic["examples"]
+    shops = pa.array(["corner shop" if row else "market" for row in range(examples.num_rows)])
+    with_shop = {**topic, "examples": examples.append_column("category.shop", shops)}
+    table = nodes.measure_rare_values(REPORT, LAST, task_topic=with_shop, **scores).set_index(["embedding", "part"])
+    n = table["n"].loc["task.tfidf"].to_dict()
+    assert n == {"in no training row": 1, "in 10 to 99": examples.num_rows - 1}
+    alone = table.loc[("task.tfidf", "in no training row")]
+    assert alone["value"] in (0, 1) and np.isnan(alone["ci_low"])
 
 
 def test_label_purity_uses_half_of_the_texts_where_all_are_tested_on(

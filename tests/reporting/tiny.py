@@ -403,6 +403,11 @@ TINY: dict[str, pd.DataFrame] = {
             "difference": 0.1,
         },
     ),
+    "rare_values": shaped(
+        "rare_values",
+        {**ON_TOPIC, "embedding": BASELINE, "part": "in no training row", "n": 1, "value": 0.5},
+        {**ON_TOPIC, "embedding": BASELINE, "part": "in 1 to 9", "n": 199, "value": 0.9, "ci_low": 0.85, "ci_high": 0.95},
+    ),
     "embeddings": shaped(
         "embeddings", {"embedding": DENSE, "origin": "domain", "dim": 100, "corpus_tokens": 20_000.0, "train_seconds": 30.0}
     ),

@@ -32,6 +32,7 @@ from emb_pipeline.statistics.label_errors import LABEL_ERRORS
 from emb_pipeline.statistics.label_errors import WITHOUT as WITHOUT_LABEL_ERRORS
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
+from emb_pipeline.statistics.parts_of_test import COLUMNS as RARE_VALUES
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
@@ -136,6 +137,7 @@ COLUMNS: Mapping[str, Schema] = {
     "item_map": columns_of(SHOWN_TABLES["item_map"]),
     "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
+    "rare_values": dict.fromkeys(RARE_VALUES, "object"),
     "embeddings": EMBEDDINGS,
     "corpora": CORPORA,
 }
@@ -191,7 +193,7 @@ class ReportTables:
         Test items whose label is likely wrong, and scores with and without these.
     attribute_probes, nearest_items, item_map : DataFrame
         Whether vectors of users and items carry attributes, the nearest items of popular ones, and items in two dimensions.
-    audit, without_seen : DataFrame
+    audit, without_seen, rare_values : DataFrame
         Data audit, and scores with and without the test units whose text was seen in training.
     embeddings, corpora : DataFrame
         What each trained embedding cost, with its facts; and the texts that they were trained on.
@@ -235,6 +237,7 @@ class ReportTables:
     item_map: pd.DataFrame = field(default_factory=partial(empty_table, "item_map"))
     audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
     without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
+    rare_values: pd.DataFrame = field(default_factory=partial(empty_table, "rare_values"))
     embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))
     corpora: pd.DataFrame = field(default_factory=partial(empty_table, "corpora"))
 

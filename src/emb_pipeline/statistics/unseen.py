@@ -53,16 +53,23 @@ def score_unseen(
         that are no means of item scores (F1 of tagging), the second is one to first order.
     """
     wanted = {task: units for task, units in seen.items() if units and task in metrics}
-    primary = {metrics[task] for task in wanted}
-    tables = [
-        table.filter(pc.and_(_is_one_of(table["task"], wanted), _is_one_of(table["metric"], primary)))
-        for table in item_scores
-    ]
-    found = {scores.task: scores for scores in read_task_scores(tables)} if tables else {}
+    found = read_primary_scores(item_scores, wanted, metrics)
     rows = [
         row for task in wanted if task in found for row in _build_rows(found[task], wanted[task], metrics[task], resampling)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read_primary_scores(
+    item_scores: Iterable[pa.Table], tasks: Collection[str], metrics: Mapping[str, str]
+) -> dict[str, TaskScores]:
+    """Read the scores of some tasks by their primary metrics, by task."""
+    primary = {metrics[task] for task in tasks if task in metrics}
+    tables = [
+        table.filter(pc.and_(_is_one_of(table["task"], tasks), _is_one_of(table["metric"], primary)))
+        for table in item_scores
+    ]
+    return {scores.task: scores for scores in read_task_scores(tables)} if tables else {}
 
 
 def _is_one_of(column: pa.ChunkedArray, names: Collection[str]) -> pa.ChunkedArray:

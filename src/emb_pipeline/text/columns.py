@@ -14,6 +14,22 @@ ROW_AS_TEXT = "row_as_text"
 """The column of examples (true throughout) that says: there is no text but the row, written out (`write_row`)."""
 MISSING = ""
 """The value of a categorical column where the table has none: a value of its own."""
+FEW_VALUES = 40
+"""Values up to which a categorical column is one of low cardinality (the threshold of skrub's `TableVectorizer`)."""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """The columns that a row is described by.
+
+    Attributes
+    ----------
+    categorical, numeric : tuple of str
+        Their names.
+    """
+
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +75,42 @@ class Columns:
             np.array(list(numeric.values()), dtype=np.float64).T if numeric else np.zeros((n_rows, 0)),
         )
 
+    @property
+    def names(self) -> ColumnNames:
+        """Names of all columns."""
+        return ColumnNames(self.categorical, self.numeric)
+
     def take(self, rows: np.ndarray) -> Columns:
         """Take some of the rows."""
         return replace(self, codes=self.codes[rows], numbers=self.numbers[rows])
+
+    def select(self, names: ColumnNames) -> Columns:
+        """Select columns by their names, in that order.
+
+        Raises
+        ------
+        ValueError
+            There is none of such a name.
+        """
+        if names == self.names:
+            return self
+        lacking = [each for each in names.categorical if each not in self.categorical]
+        lacking += [each for each in names.numeric if each not in self.numeric]
+        if lacking:
+            raise ValueError(f"the rows have no column {', '.join(lacking)}")
+        categories = [self.categorical.index(each) for each in names.categorical]
+        return replace(
+            self,
+            categorical=names.categorical,
+            codes=self.codes[:, categories],
+            values=tuple(self.values[each] for each in categories),
+            numeric=names.numeric,
+            numbers=self.numbers[:, [self.numeric.index(each) for each in names.numeric]],
+        )
+
+    def count_values(self) -> list[int]:
+        """Count the different values of each categorical column of the table, apart from a missing one."""
+        return [len(set(values) - {MISSING}) for values in self.values]
 
     def strings(self) -> np.ndarray:
         """Build the categorical values: shape (n_rows, n_categorical), object."""

@@ -18,8 +18,10 @@ from emb_pipeline.embeddings.columns.options import (
     ColumnOptions,
     CooccurrenceOptions,
     EntityOptions,
+    GloveColumnsOptions,
     JoinedOptions,
     OneHotColumnsOptions,
+    SkipGramColumnsOptions,
     TargetOptions,
     ValueTextsOptions,
 )
@@ -27,6 +29,7 @@ from emb_pipeline.embeddings.columns.sparse import HashedColumns, OneHotColumns,
 from emb_pipeline.embeddings.columns.target import OrdinalColumns, TargetColumns
 from emb_pipeline.embeddings.columns.value_texts import ValueTexts
 from emb_pipeline.embeddings.columns.values import KnownValues
+from emb_pipeline.embeddings.columns.word_vectors import GloveColumns, SkipGramColumns
 from emb_pipeline.embeddings.protocols import fit_encode
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.errors import DataError
@@ -91,7 +94,7 @@ def test_ordinal_counts_values_in_the_order_of_their_names() -> None:
 
 
 def test_hashing_folds_any_value_into_its_columns_and_equal_values_of_two_columns_apart() -> None:
-    encoder = HashedColumns(ColumnOptions(), 512).fit(rows(5, colour=2))
+    encoder = HashedColumns(ColumnOptions(), 512).fit(rows(5, home=2, work=2))
     vectors = dense(encoder.encode(Texts([""], columns=Columns.of({"home": ["SE"], "work": ["SE"]}, {"age": [40.0]}, 1))))
     assert vectors.shape == (1, 513) and np.abs(vectors[:, :-1]).sum() == 2 == np.count_nonzero(vectors[:, :-1])
 
@@ -186,17 +189,42 @@ def test_the_information_of_two_values_is_what_a_hand_computes() -> None:
     np.testing.assert_allclose(found, expected)
 
 
-def test_values_that_keep_the_same_company_are_close_without_a_label() -> None:
-    """Planted: cities of two countries, whose rows have the country's dishes; no row names the country."""
+COMPANY = {
+    "SVD": CooccurrenceColumns(CooccurrenceOptions(dims=4)),
+    "Word2Vec": SkipGramColumns(SkipGramColumnsOptions(dims=4)),
+    "GloVe": GloveColumns(GloveColumnsOptions(dims=4)),
+}
+
+
+@pytest.mark.parametrize("name", COMPANY)
+def test_values_that_keep_the_same_company_are_close_without_a_label(name: str) -> None:
+    """Planted: cities of two countries, whose rows mostly have the country's dishes; no row names the country."""
     rng = np.random.default_rng(0)
     country = rng.integers(0, 2, 2_000)
-    city, dish = country * 5 + rng.integers(0, 5, 2_000), country * 4 + rng.integers(0, 4, 2_000)
+    eaten = np.where(rng.random(2_000) < 0.9, country, 1 - country)
+    city, dish = country * 5 + rng.integers(0, 5, 2_000), eaten * 4 + rng.integers(0, 4, 2_000)
     columns = Columns.of({"city": [f"city {c}" for c in city], "dish": [f"dish {d}" for d in dish]}, {}, 2_000)
-    encoder = CooccurrenceColumns(CooccurrenceOptions(dims=4)).fit(Texts([""] * 2_000, columns=columns))
+    texts = Texts([""] * 2_000, columns=columns)
+    encoder = COMPANY[name].fit(texts)
     table = encoder.categories.vectors[0][:-1]
     cosines = table @ table.T / np.outer(*[np.linalg.norm(table, axis=1)] * 2)
     same = np.arange(10)[:, None] // 5 == np.arange(10) // 5
-    assert cosines[same].min() > 0.8 > 0.3 > cosines[~same].max()
+    assert cosines[same].min() > 0.8 and cosines[same].min() > cosines[~same].max() + 0.15
+    unknown = Texts([""], columns=Columns.of({"city": ["elsewhere"], "dish": ["dish 0"]}, {}, 1))
+    vector = encoder.encode(unknown)[0]
+    assert not vector[:4].any() and vector[4:].any()
+    np.testing.assert_array_equal(encoder.encode(unknown), COMPANY[name].fit(texts).encode(unknown))
+
+
+def test_columns_of_low_or_high_cardinality_alone_can_be_encoded() -> None:
+    train, part = rows(400, colour=5, shape=90), rows(3, seed=1, colour=5, shape=2)
+    low, high = (OneHotColumns(OneHotColumnsOptions(cardinality=each)).fit(train) for each in ("low", "high"))
+    assert low.columns.categorical == ("colour",) and high.columns.categorical == ("shape",)
+    assert low.encode(part).shape == (3, 6) and high.encode(part).nnz == 6, "one value and the number of each row"
+    few = OneHotColumns(OneHotColumnsOptions(cardinality="high"))
+    assert few.fit(train.take(np.arange(10))).columns == high.columns, "a part of the rows has the columns of the table"
+    with pytest.raises(DataError, match="no categorical column has more than 40; keep it from this task with 'evaluate_on'"):
+        few.fit(part)
 
 
 def plant_entities(n: int, seed: int) -> tuple[Texts, np.ndarray]:

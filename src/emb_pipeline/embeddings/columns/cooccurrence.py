@@ -10,7 +10,8 @@ from sklearn.utils.extmath import randomized_svd
 
 from emb_pipeline.embeddings.columns.options import CooccurrenceOptions
 from emb_pipeline.embeddings.columns.sparse import OneHotValues
-from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, require_columns
+from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, select_columns
+from emb_pipeline.text.columns import Columns
 from emb_pipeline.text.texts import Texts
 
 
@@ -30,19 +31,73 @@ class CooccurrenceColumns:
 
     def fit(self, texts: Texts) -> RowEncoder:
         """Count pairs of values in these rows."""
-        columns = require_columns(texts)
-        known, numbers = KnownValues.of(columns), fit_numbers(columns, self.options.numeric)
-        occurs = OneHotValues(known).encode(columns)
-        found = compute_ppmi(occurs, np.repeat(np.arange(len(known.counts)), known.counts))
+        rows = RowsOfValues.of(select_columns(texts, self.options))
+        found = compute_ppmi(rows.occurs, rows.column_of)
         dims = min(self.options.dims, max(found.shape[0] - 1, 1))
         vectors = np.zeros((found.shape[0], dims), dtype=np.float32)
         if found.nnz:
             left, strengths, _ = randomized_svd(found, n_components=dims, random_state=self.seed)
             vectors = (left * np.sqrt(strengths)).astype(np.float32)
-        unknown = np.zeros((1, dims), dtype=np.float32)
-        tables = np.split(vectors, np.cumsum(known.counts)[:-1]) if known.counts else []
-        averaged = self.options.combine == "average"
-        return RowEncoder(ValueVectors(known, tuple(np.vstack([table, unknown]) for table in tables), averaged), numbers)
+        return rows.build_encoder(vectors, self.options)
+
+
+@dataclass(frozen=True, eq=False)
+class RowsOfValues:
+    """Training rows as sets of values: the values of all columns are numbered through.
+
+    Attributes
+    ----------
+    columns : Columns
+        The columns.
+    known : KnownValues
+        Their values.
+    occurs : csr_array of shape (n_rows, n_values)
+        1 where a row has a value.
+    """
+
+    columns: Columns
+    known: KnownValues
+    occurs: sp.csr_array
+
+    @classmethod
+    def of(cls, columns: Columns) -> RowsOfValues:
+        """Number the values of rows."""
+        known = KnownValues.of(columns)
+        return cls(columns, known, OneHotValues(known).encode(columns))
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """Column of each value: shape (n_values,), int."""
+        return np.repeat(np.arange(len(self.known.counts)), self.known.counts)
+
+    def build_encoder(self, vectors: np.ndarray, options: CooccurrenceOptions) -> RowEncoder:
+        """Build an encoder of vectors of all values, shape (n_values, dims); a value that is not known gets zeros."""
+        unknown = np.zeros((1, vectors.shape[1]), dtype=np.float32)
+        tables = np.split(vectors, np.cumsum(self.known.counts)[:-1]) if self.known.counts else []
+        made = ValueVectors(self.known, tuple(np.vstack([table, unknown]) for table in tables), options.combine == "average")
+        return RowEncoder(self.columns.names, made, fit_numbers(self.columns, options.numeric))
+
+
+def count_shared_rows(occurs: sp.csr_array, column_of: np.ndarray) -> sp.coo_array:
+    """Count the rows that two values of different columns share.
+
+    Parameters
+    ----------
+    occurs : csr_array of shape (n_rows, n_values)
+        1 where a row has a value.
+    column_of : ndarray of shape (n_values,), int
+        The column of each value.
+
+    Returns
+    -------
+    coo_array of shape (n_values, n_values), float64
+        Symmetric.
+    """
+    counts = occurs.astype(np.float64)
+    pairs = sp.coo_array(counts.T @ counts)
+    first, second = pairs.coords
+    apart = column_of[first] != column_of[second]
+    return sp.coo_array((pairs.data[apart], (first[apart], second[apart])), shape=pairs.shape)
 
 
 def compute_ppmi(occurs: sp.csr_array, column_of: np.ndarray) -> sp.csr_array:
@@ -61,12 +116,9 @@ def compute_ppmi(occurs: sp.csr_array, column_of: np.ndarray) -> sp.csr_array:
     -------
     csr_array of shape (n_values, n_values), float64
     """
-    counts = occurs.astype(np.float64)
-    pairs = sp.coo_array(counts.T @ counts)
-    first, second = pairs.coords
-    apart = column_of[first] != column_of[second]
-    first, second, together = first[apart], second[apart], pairs.data[apart]
-    n_rows, rows_of = occurs.shape[0], np.asarray(counts.sum(axis=0)).ravel()
+    pairs = count_shared_rows(occurs, column_of)
+    (first, second), together = pairs.coords, pairs.data
+    n_rows, rows_of = occurs.shape[0], np.asarray(occurs.sum(axis=0, dtype=np.float64)).ravel()
     information = np.log(together * n_rows / (rows_of[first] * rows_of[second]))
     positive = information > 0
     entries = (information[positive], (first[positive], second[positive]))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from emb_pipeline.embeddings.columns.options import EntityOptions
-from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, require_columns
+from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, select_columns
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.text.texts import Texts
@@ -52,13 +52,13 @@ class EntityColumns:
             Of the values' vectors, followed by the numeric columns.
         vectors : ndarray of shape (n_rows, dim), float32
         """
-        columns = require_columns(texts)
+        columns = select_columns(texts, self.options)
         known, numbers = KnownValues.of(columns), fit_numbers(columns, self.options.numeric)
         if not columns.categorical:
-            return RowEncoder(ValueVectors(known, ()), numbers), numbers.encode(columns)
+            return RowEncoder(columns.names, ValueVectors(known, ()), numbers), numbers.encode(columns)
         places, scaled = known.find(columns), numbers.encode(columns)
         tables = self._train(known, places, scaled, labels)
-        encoder = RowEncoder(ValueVectors(known, _add_means(tables)), numbers)
+        encoder = RowEncoder(columns.names, ValueVectors(known, _add_means(tables)), numbers)
         of_training = np.empty((len(labels), encoder.dim), dtype=np.float32)
         folds = _draw_folds(labels, self.options.folds, np.random.default_rng(self.seed))
         for fold in np.unique(folds):
@@ -66,7 +66,7 @@ class EntityColumns:
             found = self._train(known, places[others], scaled[others], labels[others])
             seen = [np.unique(places[others, column]) for column in range(places.shape[1])]
             rotated = tuple(map(rotate_onto, found, tables, seen))
-            of_training[own] = RowEncoder(ValueVectors(known, rotated), numbers).encode(texts.take(own))
+            of_training[own] = RowEncoder(columns.names, ValueVectors(known, rotated), numbers).encode(texts.take(own))
         return encoder, of_training
 
     def _train(

@@ -9,10 +9,19 @@ from pydantic import Field
 from emb_pipeline.embeddings.options import Options
 
 Numeric = Literal["standardized", "binned", "left_out"]
+Combine = Literal["concatenate", "average"]
+_COMBINE = Field(
+    description="concatenate: the values' vectors follow each other, by column; average: their mean is the row's"
+)
 
 
 class ColumnOptions(Options):
-    """The options of all encoders of columns: the numeric ones."""
+    """The options of all encoders of columns: which columns, and the numeric ones."""
+
+    cardinality: Annotated[
+        Literal["all", "low", "high"],
+        Field(description="low: categorical columns with at most 40 different values alone; high: those with more alone"),
+    ] = "all"
 
     numeric: Annotated[
         Numeric,
@@ -69,19 +78,34 @@ class CooccurrenceOptions(ColumnOptions):
     """Vectors of values from the company that they keep in rows, without labels."""
 
     dims: Annotated[int, Field(ge=1, le=1000, description="dimensions of a value's vector, at most")] = 16
-    combine: Annotated[
-        Literal["concatenate", "average"],
-        Field(description="concatenate: the values' vectors follow each other, by column; average: their mean is the row's"),
-    ] = "concatenate"
+    combine: Annotated[Combine, _COMBINE] = "concatenate"
+
+
+class SkipGramColumnsOptions(CooccurrenceOptions):
+    """Word2Vec (Mikolov et al. 2013) whose sentences are rows: each value predicts the others of its row."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the training rows")] = 10
+    negative: Annotated[int, Field(ge=1, le=50, description="drawn values per true one")] = 5
+    learning_rate: Annotated[
+        float, Field(gt=0, le=1, description="step size at the start; it falls linearly to almost zero")
+    ] = 0.05
+
+
+class GloveColumnsOptions(CooccurrenceOptions):
+    """GloVe (Pennington et al. 2014) of the numbers of rows that two values share."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the pairs of values")] = 100
+    x_max: Annotated[
+        float, Field(gt=0, le=1_000_000, description="rows in common from which on a pair of values has full weight")
+    ] = 100.0
+    alpha: Annotated[float, Field(gt=0, le=1, description="exponent of the weight below x_max")] = 0.75
+    learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of AdaGrad")] = 0.05
 
 
 class ValueTextsOptions(ColumnOptions):
     """Vectors of the values' names, as another embedding has them: of the text ``workclass: Private``."""
 
-    combine: Annotated[
-        Literal["concatenate", "average"],
-        Field(description="concatenate: the values' vectors follow each other, by column; average: their mean is the row's"),
-    ] = "concatenate"
+    combine: Annotated[Combine, _COMBINE] = "concatenate"
 
 
 class JoinedOptions(Options):

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction import FeatureHasher
 
 from emb_pipeline.embeddings.columns.options import ColumnOptions, OneHotColumnsOptions
-from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, fit_numbers, require_columns
+from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, fit_numbers, select_columns
 from emb_pipeline.text.columns import Columns
 from emb_pipeline.text.texts import Texts
 
@@ -22,9 +22,9 @@ class OneHotColumns:
 
     def fit(self, texts: Texts) -> RowEncoder:
         """The values of these rows."""
-        columns = require_columns(texts)
+        columns = select_columns(texts, self.options)
         known = KnownValues.of(columns, self.options.min_rows)
-        return RowEncoder(OneHotValues(known), fit_numbers(columns, self.options.numeric))
+        return RowEncoder(columns.names, OneHotValues(known), fit_numbers(columns, self.options.numeric))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,8 @@ class HashedColumns:
 
     def fit(self, texts: Texts) -> RowEncoder:
         """The scaling of the numeric columns."""
-        return RowEncoder(HashedValues(self.dim), fit_numbers(require_columns(texts), self.options.numeric))
+        columns = select_columns(texts, self.options)
+        return RowEncoder(columns.names, HashedValues(self.dim), fit_numbers(columns, self.options.numeric))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from emb_pipeline.embeddings.columns.options import ColumnOptions, TargetOptions
-from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, require_columns, stack
+from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, select_columns, stack
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.text.texts import Texts
 
@@ -24,10 +24,10 @@ class OrdinalColumns:
 
     def fit(self, texts: Texts) -> RowEncoder:
         """The values of these rows; one that they do not have is -1."""
-        columns = require_columns(texts)
+        columns = select_columns(texts, self.options)
         known = KnownValues.of(columns)
         places = tuple(np.append(np.arange(n), -1)[:, None].astype(np.float32) for n in known.counts)
-        return RowEncoder(ValueVectors(known, places), fit_numbers(columns, self.options.numeric))
+        return RowEncoder(columns.names, ValueVectors(known, places), fit_numbers(columns, self.options.numeric))
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class TargetColumns:
         vectors : ndarray of shape (n_rows, dim), float32
             Of the training rows, by the means of other folds.
         """
-        columns = require_columns(texts)
+        columns = select_columns(texts, self.options)
         numbers, known = fit_numbers(columns, self.options.numeric), KnownValues.of(columns)
         if not columns.categorical:
-            return RowEncoder(ValueVectors(known, ()), numbers), numbers.encode(columns)
+            return RowEncoder(columns.names, ValueVectors(known, ()), numbers), numbers.encode(columns)
         places, targets = known.find(columns), _list_targets(labels)
         folds = KFold(min(self.options.folds, len(labels)), shuffle=True, random_state=self.seed)
         if np.issubdtype(labels.dtype, np.integer):
@@ -77,7 +77,9 @@ class TargetColumns:
         rows = [np.minimum(np.arange(max(known.counts) + 1), n) for n in known.counts]
         tables = self._encode(places, targets, np.where(np.array(rows) == np.array(known.counts)[:, None], -1, rows).T)
         encoder = RowEncoder(
-            ValueVectors(known, tuple(tables[: n + 1, column] for column, n in enumerate(known.counts))), numbers
+            columns.names,
+            ValueVectors(known, tuple(tables[: n + 1, column] for column, n in enumerate(known.counts))),
+            numbers,
         )
         return encoder, stack([of_training.reshape(len(labels), -1), numbers.encode(columns)])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emb_pipeline.embeddings.columns.options import ValueTextsOptions
-from emb_pipeline.embeddings.columns.values import NumberVectors, fit_numbers, require_columns, stack
+from emb_pipeline.embeddings.columns.values import NumberVectors, fit_numbers, require_columns, select_columns, stack
 from emb_pipeline.embeddings.protocols import (
     Role,
     StoredTextEncoder,
@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.protocols import (
     encode_as,
     fit_on,
 )
-from emb_pipeline.text.columns import Columns
+from emb_pipeline.text.columns import ColumnNames, Columns
 from emb_pipeline.text.texts import Texts
 
 
@@ -42,10 +42,10 @@ class ValueTexts:
 
     def fit(self, texts: Texts) -> ValueTextsEncoder:
         """Fit on the values of these rows."""
-        columns = require_columns(texts)
+        columns = select_columns(texts, self.options)
         fitted = fit_on(self.text, Texts(name for names in _list_names(columns) for name in names), "text")
         numbers = fit_numbers(columns, self.options.numeric)
-        return ValueTextsEncoder(fitted, numbers, len(columns.categorical), self.options.combine == "average")
+        return ValueTextsEncoder(columns.names, fitted, numbers, self.options.combine == "average")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,25 +54,26 @@ class ValueTextsEncoder:
 
     Attributes
     ----------
+    columns : ColumnNames
+        The columns that it reads.
     base : TextEncoder
         The embedding of texts.
     numbers : NumberVectors
         The numeric part.
-    n_columns : int
-        Categorical columns.
     averaged : bool
         Whether a row has the mean of its values' vectors; else one follows the other.
     """
 
+    columns: ColumnNames
     base: TextEncoder
     numbers: NumberVectors
-    n_columns: int
     averaged: bool
 
     @property
     def dim(self) -> int:
         """Columns of the vectors."""
-        return self.base.dim * (min(self.n_columns, 1) if self.averaged else self.n_columns) + self.numbers.dim
+        n_columns = len(self.columns.categorical)
+        return self.base.dim * (min(n_columns, 1) if self.averaged else n_columns) + self.numbers.dim
 
     @property
     def unstored(self) -> ValueTextsEncoder:
@@ -82,7 +83,7 @@ class ValueTextsEncoder:
 
     def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
         """Vectors of rows, shape (n_texts, dim), float32."""
-        columns = require_columns(texts)
+        columns = require_columns(texts).select(self.columns)
         blocks: list[Vectors] = []
         for column, names in enumerate(_list_names(columns)):
             rows, used = columns.codes[:, column], np.unique(columns.codes[:, column])

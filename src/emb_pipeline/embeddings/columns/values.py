@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.columns.options import Numeric
+from emb_pipeline.embeddings.columns.options import ColumnOptions, Numeric
 from emb_pipeline.embeddings.linear_head import varying_deviations
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.columns import Columns
+from emb_pipeline.text.columns import FEW_VALUES, ColumnNames, Columns
 from emb_pipeline.text.texts import Texts
 
 
@@ -29,6 +29,28 @@ def require_columns(texts: Sequence[str]) -> Columns:
     if columns is None:
         raise DataError("the texts", "no columns are next to them", "name 'features' in the task's source")
     return columns
+
+
+def select_columns(texts: Sequence[str], options: ColumnOptions) -> Columns:
+    """Give the columns next to texts that an encoder is to read.
+
+    Their values are counted in the whole table, so that a part of it has the same columns.
+
+    Raises
+    ------
+    DataError
+        There are none, or no categorical one of the cardinality that is asked for.
+    """
+    columns = require_columns(texts)
+    if options.cardinality == "all":
+        return columns
+    counted = zip(columns.categorical, columns.count_values(), strict=True)
+    names = tuple(name for name, n in counted if (n <= FEW_VALUES) == (options.cardinality == "low"))
+    if not names:
+        bound = f"{FEW_VALUES} different values or fewer" if options.cardinality == "low" else f"more than {FEW_VALUES}"
+        remedy = "keep it from this task with 'evaluate_on', or leave out 'cardinality'"
+        raise DataError(f"cardinality: {options.cardinality}", f"no categorical column has {bound}", remedy)
+    return columns.select(ColumnNames(names, columns.numeric))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,12 +209,15 @@ class RowEncoder:
 
     Attributes
     ----------
+    columns : ColumnNames
+        The columns that it reads.
     categories : CategoryVectors
         The categorical part.
     numbers : NumberVectors
         The numeric one.
     """
 
+    columns: ColumnNames
     categories: CategoryVectors
     numbers: NumberVectors
 
@@ -203,7 +228,7 @@ class RowEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Encode the columns next to texts: an array of shape (n_texts, dim), float32."""
-        columns = require_columns(texts)
+        columns = require_columns(texts).select(self.columns)
         return stack([self.categories.encode(columns), self.numbers.encode(columns)])
 
 

@@ -143,6 +143,23 @@ def fit(
     return model, losses
 
 
+def fit_in_memory(pairs: CooccurrenceCounts, dim: int, options: GloveOptions, seed: int) -> Parameters:
+    """Fit to counts that are in memory: one worker, no checkpoints.
+
+    Raises
+    ------
+    DivergedError
+        The vectors ran away.
+    """
+    model = Parameters.random(pairs.n_words, dim, np.random.default_rng(seed))
+    for epoch in range(1, options.epochs + 1):
+        for block in _shuffle_blocks(pairs, options, np.random.default_rng((seed, epoch))):
+            update(*block, model, options.learning_rate)
+    remedy = f"lower learning_rate (now {options.learning_rate:g})"
+    require_converging("glove", f"epoch {options.epochs}", 0.0, remedy, (model.words, model.contexts))
+    return model
+
+
 def update(
     first: np.ndarray, second: np.ndarray, log_count: np.ndarray, weight: np.ndarray, model: Parameters, learning_rate: float
 ) -> tuple[float, int]:

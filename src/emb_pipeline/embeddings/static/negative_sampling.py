@@ -186,6 +186,46 @@ def fit(
     return losses
 
 
+def learn_in_memory(
+    batch: IdBatch, counts: np.ndarray, vectors: np.ndarray, options: NegativeSamplingOptions, seed: int
+) -> None:
+    """Train on sentences that are in memory, changing ``vectors`` in place: one worker, no checkpoints.
+
+    Parameters
+    ----------
+    batch : IdBatch
+        All sentences.
+    counts : ndarray of shape (n_words,), int64
+        How often each word occurs in them.
+    vectors : ndarray of shape (n_words, dim), float32
+        The vectors at the start.
+    options : NegativeSamplingOptions
+        Of the training.
+    seed : int
+        Of all draws.
+
+    Raises
+    ------
+    DivergedError
+        The vectors ran away.
+    """
+    outputs = np.zeros_like(vectors)
+    tables = (share_kept(counts, options.sample), *alias_table(counts**NOISE_EXPONENT))
+    for epoch in range(1, options.epochs + 1):
+        _learn_batch(
+            batch,
+            _rates(batch, epoch, len(batch.ids), options),
+            seeded(seed, epoch, 0),
+            n_words=len(counts),
+            tables=tables,
+            options=options,
+            vectors=(vectors, outputs),
+            parts=None,
+        )
+    remedy = f"lower learning_rate (now {options.learning_rate:g})"
+    require_converging("word2vec", f"epoch {options.epochs}", 0.0, remedy, (vectors, outputs))
+
+
 def _rates(batch: IdBatch, epoch: int, n_tokens: int, options: NegativeSamplingOptions) -> tuple[np.float32, np.float32]:
     """Step sizes at a batch's beginning and end: they fall linearly over the tokens of all epochs to a thousandth."""
     done = np.array([batch.first_token, batch.first_token + len(batch.ids)]) + (epoch - 1) * n_tokens

@@ -37,6 +37,7 @@ from emb_pipeline.statistics.embedding_facts import (
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.statistics.parts_of_test import score_parts
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS, compare_domains
 from emb_pipeline.statistics.unseen import score_unseen
@@ -45,6 +46,7 @@ from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS, list_estimates, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import find_asked_passages
 from emb_pipeline.tasks.splits.training_parts import have_same_training_part
+from emb_pipeline.text.rare_values import find_rare_values
 from emb_pipeline.text.seen import SEEN
 
 
@@ -172,6 +174,14 @@ def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Any) 
     seen = {name: set(tables[SEEN]["unit_id"].to_pylist()) for name, tables in tasks.items() if SEEN in tables}
     tables = [each["item_scores"].read() for each in scores.values()]
     return score_unseen(tables, seen, find_primary_metrics(scores), options.resampling)
+
+
+def measure_rare_values(options: ReportOptions, after: pa.Table, **parts: Any) -> pd.DataFrame:
+    """Measure scores by how many training rows have a row's rarest value; ``after`` as in `test_differences`."""
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    of_task = {name: find_rare_values(tables) for name, tables in tasks.items()}
+    tables = [each["item_scores"].read() for each in scores.values()] if any(of_task.values()) else []
+    return score_parts(tables, of_task, find_primary_metrics(scores), options.resampling)
 
 
 def measure_agreement(options: ReportOptions, after: pa.Table, **parts: Any) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,7 +1,7 @@
 """Compare all scores, and write the report.
 
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
-examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen ────────┼──► figures ──► report_page
+examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen, rare_values ───┼──► figures ──► report_page
 <origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
                                  └─► label_purity ──► closeness ───────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
@@ -139,6 +139,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             {**measured, **{name: name for name in tasks}, "after": "last_timed"},
             "without_seen",
             name="measure_without_seen",
+        ),
+        node(
+            nodes.measure_rare_values,
+            {**measured, **{name: name for name in tasks}, "after": "last_timed"},
+            "rare_values",
+            name="measure_rare_values",
         ),
         node(
             nodes.measure_agreement,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
-from emb_pipeline.text.columns import MISSING, Columns
+from emb_pipeline.text.columns import FEW_VALUES, MISSING, Columns
 
 COLUMN_CHECKS = (
     Check("low_cardinality_columns", "size"),
@@ -17,8 +17,6 @@ COLUMN_CHECKS = (
     Check("unseen_values.*", "warning"),
     Check("give_away_columns", "warning"),
 )
-FEW_VALUES = 40
-"""Values up to which a categorical column is one of low cardinality (the threshold of skrub's `TableVectorizer`)."""
 GIVES_AWAY = 0.5
 """Part of the errors of always guessing the largest class that a single column must avoid to be named."""
 
@@ -37,7 +35,7 @@ def add_columns(lines: AuditLines, columns: Columns, labels: Sequence[str], ids:
     tested : ndarray of shape (n_examples,), bool
         Rows of the official test part; all false where folds are drawn.
     """
-    n_values = [len(set(values) - {MISSING}) for values in columns.values]
+    n_values = columns.count_values()
     for name, is_of in (("low", [n <= FEW_VALUES for n in n_values]), ("high", [n > FEW_VALUES for n in n_values])):
         found = [column for column, fits in zip(columns.categorical, is_of, strict=True) if fits]
         bound = f"{'up to' if name == 'low' else 'more than'} {FEW_VALUES} values"

@@ -24,6 +24,7 @@ def view(report: Report) -> dict[str, Any]:
     return {
         "scopes": scopes,
         "without_seen": without_seen,
+        "rare_values": _show_rare_values(report.tables.rare_values),
         "folded": None
         if without_seen or not scopes or any(scope["serious"] for scope in scopes)
         else "Nothing serious was found",
@@ -106,6 +107,34 @@ def _show_without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
             "lines": lines,
         }
     return found
+
+
+def _show_rare_values(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Show for each task the parts with their sizes, and a line for each embedding, the best on all test units first."""
+    found = {}
+    for task, rows in table.groupby("task", sort=False):
+        metric = str(rows["metric"].iloc[0])
+        sizes = rows.drop_duplicates("part").set_index("part")["n"]
+        weighted = (rows["value"].astype(float) * rows["n"].astype(float)).groupby(rows["embedding"]).sum()
+        lines = []
+        for name in weighted.sort_values(ascending=False, kind="stable").index:
+            own = rows[rows["embedding"] == name].set_index("part")
+            lines.append(
+                (str(name), own["origin"].iloc[0], [_write_interval(own.loc[part], metric) for part in sizes.index])
+            )
+        found[str(task)] = {
+            "metric": wording.name_metric(metric),
+            "parts": [f"{part} ({int(n):,} rows)" for part, n in sizes.items()],
+            "lines": lines,
+        }
+    return found
+
+
+def _write_interval(row: pd.Series, metric: str) -> str:
+    value = wording.write_value(row["value"], metric)
+    if pd.isna(row["ci_low"]):
+        return value
+    return f"{value} [{wording.write_value(row['ci_low'], metric)}, {wording.write_value(row['ci_high'], metric)}]"
 
 
 def _list_examples(value: Any) -> list[str]:

@@ -1,0 +1,29 @@
+"""Scores on parts of the test units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from emb_pipeline.statistics.parts_of_test import COLUMNS, score_parts
+from emb_pipeline.statistics.resampling import Resampling
+from tests.statistics.test_unseen import of_cell
+
+RESAMPLING = Resampling(resamples=200, permutations=199)
+
+
+def test_each_part_has_the_mean_of_its_units_and_an_interval_of_its_own() -> None:
+    tables = [of_cell("a", [1, 1, 1, 0, 0, 0, 1]), of_cell("b", [0, 0, 0, 0, 1, 1, 1])]
+    parts = {"topics": {"rare": {"u0", "u1", "u2", "u3"}, "common": {"u4", "u5"}, "none": set(), "one": {"u6"}}}
+    found = score_parts(tables, parts, {"topics": "accuracy"}, RESAMPLING).set_index(["embedding", "part"])
+    assert found["value"].unstack().loc["task.a"].to_dict() == {"rare": 0.75, "common": 0.0, "one": 1.0}
+    assert found["value"].unstack().loc["task.b"].to_dict() == {"rare": 0.0, "common": 1.0, "one": 1.0}
+    assert found["n"].loc["task.a"].to_dict() == {"rare": 4, "common": 2, "one": 1}
+    rare, one = found.loc[("task.a", "rare")], found.loc[("task.a", "one")]
+    assert rare["ci_low"] < 0.75 < rare["ci_high"] <= 1 and np.isnan(one["ci_low"])
+
+
+def test_a_task_with_a_single_part_or_without_scores_has_no_row() -> None:
+    parts = {"topics": {"rare": {"u0"}, "common": set()}, "other": {"rare": {"u0"}, "common": {"u1"}}}
+    found = score_parts([of_cell("a", [1, 0])], parts, {"topics": "accuracy"}, RESAMPLING)
+    assert isinstance(found, pd.DataFrame) and found.empty and list(found.columns) == list(COLUMNS)
