@@ -155,6 +155,30 @@ def prices(folder: Path) -> list[Path]:
     return [write_csv(folder / "offers.csv", ["title", "price"], rows)]
 
 
+def orders(folder: Path) -> list[Path]:
+    draw = random.Random(11)
+    rows = []
+    for number in range(200):
+        brand, country = draw.choice("ABCDEF"), draw.choice(["FR", "IT", "", "DE"])
+        returned = "yes" if (brand in "ABC") ^ (draw.random() < 0.1) else "no"
+        rows.append((f"o-{number}", brand, country, round(draw.uniform(5, 90), 2), draw.randint(1, 4), "EUR", returned))
+    header = ["order", "brand", "country", "price", "pieces", "currency", "class"]
+    return [write_csv(folder / "orders.csv", header, rows)]
+
+
+def reviews_with_columns(folder: Path) -> list[Path]:
+    draw = random.Random(12)
+    rows = [
+        (number, f"2026-11-{draw.randint(1, 28):02}", text, draw.choice(["web", "shop"]), draw.randint(18, 80), label)
+        for number, (text, label) in enumerate(list_labeled())
+    ]
+    return [write_csv(folder / "reviews.csv", ["id", "day", "review", "channel", "age", "category"], rows)]
+
+
+def clusters(folder: Path) -> list[Path]:
+    return [write_csv(folder / "products.csv", ["title", "cluster"], list_labeled())]
+
+
 def tagged_lines(folder: Path) -> list[Path]:
     draw = random.Random(2)
     for name, n_sentences in (("train.conll", 60), ("test.conll", 30)):
@@ -296,6 +320,9 @@ LAYOUTS: dict[Callable[[Path], list[Path]], str] = {
     split_column: "classification",
     parquet_table: "classification",
     gaps_and_rare_classes: "classification",
+    orders: "classification",
+    reviews_with_columns: "classification",
+    clusters: "clustering",
     folders_of_classes: "classification",
     labels_first: "classification",
     labels_of_fasttext: "classification",

@@ -42,7 +42,7 @@ def test_a_layout_is_recognized_and_its_source_makes_a_task(layout: Layout, kind
 def test_the_column_that_names_rows_is_no_label_and_a_number_is_not_preferred_to_a_class(tmp_path: Path) -> None:
     proposal = propose(brought_files.table_with_an_index, tmp_path)
     assert (proposal.source["text"], proposal.source["label"]) == ("title", "category")
-    assert proposal.what == "predict category (3 classes) from title"
+    assert proposal.what == "predict category (3 classes) from title and 1 other column"
 
 
 def test_what_a_person_names_is_taken(tmp_path: Path) -> None:
@@ -74,6 +74,43 @@ def test_rows_that_will_be_left_out_are_said(tmp_path: Path) -> None:
         "rows without a text (1) or a label (1) are left out",
         "classes with a single example are left out: harbor",
     )
+
+
+def test_columns_are_encoded_where_there_is_no_text_and_each_has_its_reason(tmp_path: Path) -> None:
+    proposal = propose(brought_files.orders, tmp_path)
+    assert proposal.source["features"] == {"categorical": ["brand", "country", "pieces"], "numeric": ["price"]}
+    assert "text" not in proposal.source and proposal.what == "predict class (2 classes) from 4 columns"
+    categorical, numeric, left_out, warning = proposal.notes
+    assert warning == "take out of 'features' what is only known after the label"
+    assert categorical.startswith("categorical: brand (6 values), country (3 values, 2")
+    assert categorical.endswith("% missing), pieces (4 values)") and numeric.startswith("numeric: price (")
+    assert left_out == ("left out: order (200 different values in 200 rows: they name the rows), currency (one value alone)")
+    names = [candidate.name for candidate in build_use_case("mine", proposal).candidates]
+    assert names == [
+        *(f"task.{name}_columns" for name in ("one_hot", "target", "entity", "cooccurrence")),
+        "control.shuffled_one_hot_columns",
+    ]
+    by_price = propose(brought_files.orders, tmp_path, label="price")
+    assert by_price.kind == "regression" and by_price.source["features"]["categorical"][-1] == "class"
+
+
+def test_columns_next_to_a_text_are_joined_to_it(tmp_path: Path) -> None:
+    proposal = propose(brought_files.reviews_with_columns, tmp_path)
+    assert proposal.source["text"] == "review" and proposal.what.endswith("from review and 2 other columns")
+    assert proposal.source["features"] == {"categorical": ["channel"], "numeric": ["age"]}
+    assert proposal.notes[-2].startswith("left out: id (120 different values") and "day (dates" in proposal.notes[-2]
+    use_case = build_use_case("mine", proposal)
+    names = [candidate.name for candidate in use_case.first]
+    assert {"task.tfidf", "task.one_hot_columns", "task.tfidf_and_columns", "control.shuffled_tfidf"} <= set(names)
+    assert "control.shuffled_one_hot_columns" not in names
+    assert "features: {categorical: [channel], numeric: [age]}" in use_case.write_files()["parameters_tasks.yml"]
+
+
+def test_a_text_alone_has_no_encoder_of_columns_and_clusters_have_no_columns(tmp_path: Path) -> None:
+    candidates = build_use_case("mine", propose(brought_files.no_header, tmp_path)).candidates
+    assert not [each.name for each in candidates if "columns" in each.name]
+    clustered = propose(brought_files.reviews_with_columns, tmp_path, kind="clustering")
+    assert "features" not in clustered.source and not clustered.has_columns and not clustered.notes
 
 
 def test_items_get_their_texts_from_the_second_file_and_a_rating_its_line(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Candidate:
         What YAML says of one that is pretrained or made of others.
     language : str
         The language that it was trained on elsewhere; empty for one that learns from any text.
+    stands_in_for : str
+        The candidate without which alone it is chosen.
     """
 
     name: str
@@ -40,6 +42,14 @@ class Candidate:
     is_first: bool = False
     entry: Mapping[str, Any] | None = None
     language: str = ""
+    stands_in_for: str = ""
+
+    @property
+    def bases(self) -> list[str]:
+        """Names in its entry: of the embeddings that it is made of, among others."""
+        values = dict(self.entry or {}).values()
+        named = [name for value in values for name in (value if isinstance(value, list) else [value])]
+        return [name for name in named if isinstance(name, str)]
 
 
 _CANDIDATES = (
@@ -47,6 +57,10 @@ _CANDIDATES = (
     Candidate("task.tfidf", "tfidf", is_first=True),
     Candidate("task.word_char_tfidf", "word_char_tfidf", is_first=True),
     Candidate("task.lsa_100", "lsa"),
+    Candidate("task.one_hot_columns", "one_hot_columns", is_first=True),
+    Candidate("task.target_columns", "target_columns", is_first=True),
+    Candidate("task.entity_columns", "entity_columns", is_first=True),
+    Candidate("task.cooccurrence_columns", "cooccurrence_columns"),
     Candidate("task.bm25", "bm25", is_first=True),
     Candidate("task.token_features", "token_features", is_first=True),
     Candidate("task.sliding_window", "sliding_window", is_first=True),
@@ -58,6 +72,7 @@ _CANDIDATES = (
     Candidate("task.bpr_64", "bpr"),
     Candidate("control.random_100", "random", is_first=True),
     Candidate("control.shuffled_tfidf", "tfidf", is_first=True),
+    Candidate("control.shuffled_one_hot_columns", "one_hot_columns", True, stands_in_for="control.shuffled_tfidf"),
     Candidate("domain.word2vec_100", "word2vec", is_first=True),
     Candidate("domain.word2vec_300", "word2vec"),
     Candidate("domain.fasttext_100", "fasttext"),
@@ -77,36 +92,46 @@ _CANDIDATES = (
         {"method": "reduced", "of": MINILM, "options": {"by": "prefix", "precision": "int8"}},
     ),
     Candidate("pretrained.minilm_and_bm25", "fusion", True, {"method": "fusion", "of": ["task.bm25", MINILM]}),
+    Candidate("task.tfidf_and_columns", "joined", True, {"method": "joined", "of": ["task.tfidf", "task.one_hot_columns"]}),
+    Candidate("pretrained.minilm_and_columns", "joined", True, {"method": "joined", "of": [MINILM, "task.one_hot_columns"]}),
     Candidate("task.hybrid_tfidf", "hybrid", False, {"method": "hybrid", "text": "task.tfidf"}),
 )
 
 
 def choose_candidates(proposal: Proposal, missing: Collection[str] = ()) -> list[Candidate]:
-    """Choose the embeddings that a task can take, that its files have the text for, and that are not ``missing``."""
+    """Choose the embeddings that a task can take, that its files have the text for, and that are not ``missing``.
+
+    One that is made of others takes part where these do.
+    """
     kind = KINDS[proposal.kind]
-    requires = kind.requires if proposal.has_texts else kind.requires - {"texts"}
+    asked = {"texts": proposal.has_texts, "columns": proposal.has_columns}
+    requires = (kind.requires - asked.keys()) | {
+        name for name, is_there in asked.items() if is_there and name in kind.requires | {"columns"}
+    }
     corpus = proposal.texts is not None and proposal.n_items * proposal.words >= _FEWEST_WORDS
-    return [
-        candidate
-        for candidate in _CANDIDATES
-        if METHODS[candidate.method].supports & requires
-        and (corpus or METHODS[candidate.method].source != "corpus")
-        and (kind.learns_from_labels or not candidate.name.startswith("control.shuffled_"))
-        and (proposal.has_texts or METHODS[candidate.method].bases is None)
-        and candidate.name not in missing
-    ]
+    every, chosen = {candidate.name for candidate in _CANDIDATES}, dict[str, Candidate]()
+    for candidate in _CANDIDATES:
+        method = METHODS[candidate.method]
+        if (
+            method.supports & requires
+            and (corpus or method.source != "corpus")
+            and (kind.learns_from_labels or not candidate.name.startswith("control.shuffled_"))
+            and all(base in chosen for base in candidate.bases if base in every)
+            and candidate.stands_in_for not in chosen
+            and candidate.name not in missing
+        ):
+            chosen[candidate.name] = candidate
+    return list(chosen.values())
 
 
 def find_unavailable() -> dict[str, str]:
     """Find the candidates that this installation cannot make, and why: a model or a package that is not there."""
     missing: dict[str, str] = {}
     for candidate in _CANDIDATES:
-        entry = dict(candidate.entry or {})
         method = METHODS[candidate.method]
-        made_from = [name for value in entry.values() for name in (value if isinstance(value, list) else [value])]
-        lost = next((missing[name] for name in made_from if isinstance(name, str) and name in missing), None)
+        lost = next((missing[name] for name in candidate.bases if name in missing), None)
         try:
-            method.require(method.options.model_validate(entry.get("options") or {}))
+            method.require(method.options.model_validate(dict(candidate.entry or {}).get("options") or {}))
         except DataError as error:
             lost = lost or str(error)
         if lost:

@@ -51,6 +51,8 @@ class Proposal:
         A source of a corpus with the same texts; none where they cannot be read as one.
     has_texts : bool
         Whether embeddings of texts take part.
+    has_columns : bool
+        Whether encoders of columns do.
     text_choices, label_choices : tuple of str
         Other columns that could be meant, the best one first.
     notes : tuple of str
@@ -66,6 +68,7 @@ class Proposal:
     words: float = 0.0
     texts: Mapping[str, Any] | None = None
     has_texts: bool = True
+    has_columns: bool = False
     text_choices: tuple[str, ...] = ()
     label_choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())

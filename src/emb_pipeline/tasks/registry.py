@@ -470,6 +470,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             unit="texts",
             requires=frozenset({"texts"}),
+            guess="clustering.guess:propose",
             reader="clustering.reader:ClusteringReader",
             checks="classification.audit:CHECKS",
             task="classification.task:ClassificationTask",
