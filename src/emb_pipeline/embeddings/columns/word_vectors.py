@@ -23,7 +23,7 @@ _WIDEST = 20
 class SkipGramColumns:
     """Word2Vec with negative sampling, by the kernels that train it on text.
 
-    The values of a row stand in a random order, so that the order of columns means nothing. No value is thinned out: few
+    The values of a row are in a random order, so that the order of columns means nothing. No value is thinned out: few
     values of a table are as common as words are. A value that the training rows do not have gets zeros.
     """
 
