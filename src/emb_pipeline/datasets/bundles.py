@@ -116,6 +116,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
                 script=SERVING,
                 code=PACKAGE,
                 requirements=list_requirements(Path(self._filepath) / task),
+                inputs=bundle.inputs,
                 artifacts={"bundle": str(Path(self._filepath) / task)},
                 tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
             )

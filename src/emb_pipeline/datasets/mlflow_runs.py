@@ -215,8 +215,9 @@ def register_model(
     tags: Mapping[str, str],
     code: Path,
     requirements: Sequence[str],
+    inputs: Mapping[str, str],
 ) -> str | None:
-    """Add a version to a registered model that takes a column ``text``; None, after a warning, if MLflow cannot be reached.
+    """Add a version to a registered model that takes a table; None, after a warning, if MLflow cannot be reached.
 
     Parameters
     ----------
@@ -234,6 +235,8 @@ def register_model(
         The package that the script imports: its source is stored with the model, since no index of packages has it.
     requirements : sequence of str
         Other packages that must be installed to serve it: ``name==version``.
+    inputs : mapping of str to str
+        Columns of the table, each with its type: ``string`` or ``double``.
 
     Returns
     -------
@@ -258,7 +261,9 @@ def register_model(
                     name="model",
                     python_model=str(script),
                     artifacts=dict(artifacts),
-                    signature=ModelSignature(inputs=Schema([ColSpec(DataType.string, "text")])),
+                    signature=ModelSignature(
+                        inputs=Schema([ColSpec(DataType[kind], column) for column, kind in inputs.items()])
+                    ),
                     pip_requirements=list(requirements),
                     code_paths=[str(code)],
                     registered_model_name=name,

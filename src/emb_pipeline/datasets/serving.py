@@ -10,13 +10,14 @@ import pandas as pd
 
 
 class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
-    """Takes texts (a column ``text``) and answers as the task asks; a row that is no text is answered with an error."""
+    """Takes a table (texts are a column ``text``) and answers as the task asks; a bad row is answered with an error."""
 
     def load_context(self, context: Any) -> None:
         from emb_pipeline.deployment.bundle import Bundle
 
-        self._model = Bundle.read(Path(context.artifacts["bundle"])).model
-        self._model.answer([""])  # kernels are compiled, and models read, before the first request
+        bundle = Bundle.read(Path(context.artifacts["bundle"]))
+        bundle.warm_up()
+        self._model = bundle.model
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         answers = self._model.answer(model_input)

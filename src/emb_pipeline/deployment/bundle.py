@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from emb_pipeline.embeddings.columns.table_encoder import TableEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
 from emb_pipeline.tasks.export.answering import REMEDY, Answering
+from emb_pipeline.tasks.export.table_requests import list_inputs
 from emb_pipeline.tasks.registry import KINDS
 
 MANIFEST, CARD = "bundle.json", "CARD.md"
@@ -39,6 +43,20 @@ class Bundle:
     model: Answering
     facts: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The columns of a request, each with its type, ``string`` or ``double``: a text, unless the model reads others."""
+        return self._table_inputs or {getattr(self.model, "asked", "text"): "string"}
+
+    def warm_up(self) -> None:
+        """Answer an empty request: kernels are compiled, and models read, before the first one comes."""
+        self.model.answer(pd.DataFrame([dict.fromkeys(self._table_inputs, "")]) if self._table_inputs else [""])
+
+    @property
+    def _table_inputs(self) -> dict[str, str]:
+        encoder = getattr(self.model, "encoder", None)
+        return list_inputs(encoder) if isinstance(encoder, TableEncoder) else {}
 
     def write(self, folder: Path) -> None:
         """Write a new folder; ``bundle.json`` comes last and makes it valid."""

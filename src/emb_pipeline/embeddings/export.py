@@ -22,6 +22,7 @@ MANIFEST = "embedding.json"
 EXPORT_AGAIN = "export the embedding again"
 _PARTS_OF_OTHERS = (
     "marked:MarkedEncoder",
+    "columns.table_encoder:TableEncoder",
     "retrieval.vector_searcher:VectorIndex",
     "retrieval.cross_encoder:CrossEncoderScorer",
     "learned.token_encoder:TokenEncoder",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.columns.table_encoder import TableEncoder
 from emb_pipeline.embeddings.protocols import KnowingEncoder, Vectors
 from emb_pipeline.text.words import unmark_words
 
@@ -30,6 +31,8 @@ def find_known(encoder: Any, texts: Sequence[str], vectors: Vectors) -> np.ndarr
     if not texts:
         return np.zeros(0, dtype=bool)
     encoder = getattr(encoder, "unstored", encoder)
+    if isinstance(encoder, TableEncoder):  # a row may have no text
+        return encoder.find_known(vectors)
     has_text = np.array([bool(unmark_words(text).strip()) for text in texts])
     if isinstance(encoder, KnowingEncoder):
         return np.asarray(has_text & encoder.knows(texts, vectors))

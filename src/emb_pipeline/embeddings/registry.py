@@ -87,6 +87,7 @@ _TEXT_BASE = Bases(_TEXTS, "embedding of texts", "embeddings of texts")
 _RETRIEVERS = _TEXTS | _SEARCH
 _RETRIEVER = Bases(_RETRIEVERS, "retriever", "retrievers")
 _RERANKING = Derivation("reranking", "Reranked: against the retriever alone")
+_ROWS = "columns.values:RowEncoder"
 _WORD_COUNTS = "sparse.word_counts:BagEncoder"
 _SIZES = (("dims", "dims"), ("by", "by"), ("precision", "precision"))
 _REPAIR = Derivation("repair", "Repaired with synonyms and antonyms")
@@ -256,9 +257,19 @@ _LINES = (
         _COLUMNS,
         "columns.sparse:OneHotColumns",
         has_dim=False,
+        export=_ROWS,
         sparse=True,
     ),
-    Method("hashed_columns", "hashed columns", ColumnOptions, "task", _COLUMNS, "columns.sparse:HashedColumns", sparse=True),
+    Method(
+        "hashed_columns",
+        "hashed columns",
+        ColumnOptions,
+        "task",
+        _COLUMNS,
+        "columns.sparse:HashedColumns",
+        sparse=True,
+        export=_ROWS,
+    ),
     Method(
         "ordinal_columns",
         "ordinal columns",
@@ -267,6 +278,7 @@ _LINES = (
         _COLUMNS,
         "columns.target:OrdinalColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "target_columns",
@@ -276,6 +288,7 @@ _LINES = (
         _COLUMNS,
         "columns.target:TargetColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "entity_columns",
@@ -285,6 +298,7 @@ _LINES = (
         _COLUMNS,
         "columns.entity:EntityColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "cooccurrence_columns",
@@ -294,6 +308,7 @@ _LINES = (
         _COLUMNS,
         "columns.cooccurrence:CooccurrenceColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "word2vec_columns",
@@ -303,6 +318,7 @@ _LINES = (
         _COLUMNS,
         "columns.word_vectors:SkipGramColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "glove_columns",
@@ -312,6 +328,7 @@ _LINES = (
         _COLUMNS,
         "columns.word_vectors:GloveColumns",
         has_dim=False,
+        export=_ROWS,
     ),
     Method(
         "bm25",
@@ -435,6 +452,7 @@ _LINES = (
         _COLUMNS,
         "columns.value_texts:ValueTexts",
         has_dim=False,
+        export="columns.value_texts:ValueTextsEncoder",
         derivation=Derivation("value_texts", "Of the names of values: against the row written out"),
         bases=_TEXT_BASE,
         made="of values",
@@ -447,6 +465,7 @@ _LINES = (
         _TEXTS | _COLUMNS,
         "columns.joined:Joined",
         has_dim=False,
+        export="columns.joined:JoinedEncoder",
         derivation=Derivation("joining", "Joined with others: against each of its parts"),
         bases=Bases(_TEXTS | _COLUMNS, "embedding of texts or columns", "embeddings of texts or columns", fewest=2, most=6),
         made="joined",

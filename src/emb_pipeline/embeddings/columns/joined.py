@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.columns.options import JoinedOptions
 from emb_pipeline.embeddings.columns.values import stack
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import varying_deviations
 from emb_pipeline.embeddings.protocols import (
     Role,
@@ -21,7 +24,10 @@ from emb_pipeline.embeddings.protocols import (
     fit_encode,
     learns_from_labels,
 )
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts
+
+_PART, _SCALE = "part", "scale"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +120,7 @@ class JoinedEncoder:
 
     parts: Mapping[str, TextEncoder]
     scales: Mapping[str, BlockScale]
+    export_format: ClassVar[str] = "joined"
 
     @property
     def dim(self) -> int:
@@ -133,3 +140,29 @@ class JoinedEncoder:
     def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
         """Vectors of texts, shape (n_texts, dim), float32."""
         return stack([self.scales[name].scale(encode_as(part, texts, role)) for name, part in self.parts.items()])
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write each part in a folder of its own, and the scaling of a dense one next to it."""
+        for place, (name, part) in enumerate(self.parts.items()):
+            write_encoder(part, folder / f"{_PART}_{place}")
+            scale = self.scales[name]
+            if scale.mean is not None:
+                columns = {"mean": pa.array(scale.mean), "deviation": pa.array(scale.deviation)}
+                write_parquet(pa.table(columns), folder / f"{_SCALE}_{place}.parquet")
+        scales = [{"length": float(scale.length), "is_dense": scale.mean is not None} for scale in self.scales.values()]
+        return {"names": list(self.parts), "scales": scales}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> JoinedEncoder:
+        """Read the encoder that `write_state` wrote."""
+        parts: dict[str, Any] = {}
+        scales = {}
+        for place, (name, scale) in enumerate(zip(facts["names"], facts["scales"], strict=True)):
+            parts[name] = read_encoder(folder / f"{_PART}_{place}")
+            mean = deviation = None
+            if scale["is_dense"]:
+                path = folder / f"{_SCALE}_{place}.parquet"
+                table = read_parquet(path, columns=("mean", "deviation"), remedy=EXPORT_AGAIN)
+                mean, deviation = table["mean"].to_numpy(), table["deviation"].to_numpy()
+            scales[name] = BlockScale(mean, deviation, scale["length"])
+        return cls(parts, scales)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from emb_pipeline.embeddings.columns.options import ValueTextsOptions
+from emb_pipeline.embeddings.columns.state import read_names, read_numbers, write_names, write_numbers
 from emb_pipeline.embeddings.columns.values import NumberVectors, fit_numbers, require_columns, select_columns, stack
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.protocols import (
     Role,
     StoredTextEncoder,
@@ -21,6 +24,8 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.text.columns import ColumnNames, Columns
 from emb_pipeline.text.texts import Texts
+
+_BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class ValueTextsEncoder:
     base: TextEncoder
     numbers: NumberVectors
     averaged: bool
+    export_format: ClassVar[str] = "value_texts"
 
     @property
     def dim(self) -> int:
@@ -92,6 +98,17 @@ class ValueTextsEncoder:
         if self.averaged and blocks:
             blocks = [sum(blocks[1:], blocks[0]) * np.float32(1 / len(blocks))]
         return stack([*blocks, self.numbers.encode(columns)])
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the embedding of texts in a folder of its own, and the numeric part as one Parquet file."""
+        write_encoder(self.base, folder / _BASE)
+        return {**write_names(self.columns), **write_numbers(self.numbers, folder), "averaged": self.averaged}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ValueTextsEncoder:
+        """Read the encoder that `write_state` wrote."""
+        numbers = read_numbers(folder, facts)
+        return cls(read_names(facts), read_encoder(folder / _BASE), numbers, bool(facts["averaged"]))
 
 
 def _list_names(columns: Columns) -> list[list[str]]:

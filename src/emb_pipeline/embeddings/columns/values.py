@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -220,6 +221,7 @@ class RowEncoder:
     columns: ColumnNames
     categories: CategoryVectors
     numbers: NumberVectors
+    export_format: ClassVar[str] = "columns"
 
     @property
     def dim(self) -> int:
@@ -230,6 +232,22 @@ class RowEncoder:
         """Encode the columns next to texts: an array of shape (n_texts, dim), float32."""
         columns = require_columns(texts).select(self.columns)
         return stack([self.categories.encode(columns), self.numbers.encode(columns)])
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write both parts, each as one Parquet file."""
+        from emb_pipeline.embeddings.columns import state
+
+        parts = state.write_categories(self.categories, folder) | state.write_numbers(self.numbers, folder)
+        return {**state.write_names(self.columns), **parts}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> RowEncoder:
+        """Read the encoder that `write_state` wrote."""
+        from emb_pipeline.embeddings.columns import state
+
+        names = state.read_names(facts)
+        categories = state.read_categories(names.categorical, folder, facts)
+        return cls(names, categories, state.read_numbers(folder, facts))
 
 
 def stack(blocks: Sequence[Vectors]) -> Vectors:

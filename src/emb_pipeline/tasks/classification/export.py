@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
 from emb_pipeline.tasks.export.heads import read_head, write_head
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.probe import fit_probe
@@ -70,7 +70,7 @@ class TextClassifier:
             probe = fit_probe(vectors, task.codes[train], task.classes, groups, options, seed=seed)
         head: LinearHead = probe.head(vectors.shape[1])
         shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
-        return cls(cut_as(texts, fitted), head, task.classes.tolist(), shares)
+        return cls(read_as(texts, fitted), head, task.classes.tolist(), shares)
 
     def answer(self, texts: Request) -> pd.DataFrame:
         """Find the most probable class of each text.

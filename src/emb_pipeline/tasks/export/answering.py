@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import pandas as pd
 
+from emb_pipeline.embeddings.columns.table_encoder import TableEncoder, reads_columns
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.protocols import RoleEncoder, Setting, TextEncoder
+from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import WORDS_MARK
 
 EMBEDDING = "embedding"
@@ -61,6 +63,9 @@ class Answering(Protocol):
         """Read what was written."""
 
 
-def cut_as(texts: Sequence[str], encoder: TextEncoder) -> TextEncoder:
-    """Make an encoder cut texts into words as the task's texts are."""
-    return MarkedEncoder(encoder) if any(WORDS_MARK in text for text in texts) else encoder
+def read_as(texts: Texts, encoder: TextEncoder) -> TextEncoder:
+    """Make an encoder read requests as the task's texts are: cut into words as these, and with their columns."""
+    is_cut = any(WORDS_MARK in text for text in texts)
+    if texts.columns is not None and (texts.columns.replace_text or reads_columns(encoder)):
+        return TableEncoder(encoder, texts.columns.names, texts.columns.replace_text, is_cut)
+    return MarkedEncoder(encoder) if is_cut else encoder

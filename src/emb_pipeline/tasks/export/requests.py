@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.embeddings.columns.table_encoder import TableEncoder
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.export.table_requests import read_table
+from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import mark_words
 
 LONGEST_TEXT = 1_000_000
@@ -23,15 +26,15 @@ class Rows:
 
     Attributes
     ----------
-    texts : list of str
-        The texts that can be answered.
+    texts : list of str, or Texts
+        The texts that can be answered; with their columns, where the embedding reads such.
     places : ndarray of shape (n_texts,), int64
         The row of each.
     errors : list of str or None
         What is wrong with each row; None where nothing is.
     """
 
-    texts: list[str]
+    texts: list[str] | Texts
     places: np.ndarray
     errors: list[str | None]
 
@@ -42,15 +45,21 @@ class Rows:
         Parameters
         ----------
         asked : iterable of str, str, Series or DataFrame
-            Texts; a string is one text, a table has them in its column ``text``.
+            Texts; a string is one text, a table has them in its column ``text``. An embedding that reads columns takes a
+            table, or a list of mappings, with these columns.
         encoder : TextEncoder
             The embedding. A text may be a list of words where it learned from such.
 
         Raises
         ------
         DataError
-            A table without that column, a mapping, or what is no sequence of rows.
+            A table without a column that is needed, a mapping, or what is no sequence of rows.
         """
+        if isinstance(encoder, TableEncoder):
+            texts, errors = read_table(asked, encoder)
+            return cls(
+                texts, np.array([place for place, error in enumerate(errors) if error is None], dtype=np.int64), errors
+            )
         rows = _read_rows(asked)
         if getattr(encoder, "takes_words", False):
             rows = [mark_words(row) if _is_words(row) else row for row in rows]

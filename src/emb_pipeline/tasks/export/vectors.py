@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
-from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
 from emb_pipeline.tasks.export.requests import Rows
 
 
@@ -37,7 +37,7 @@ class TextVectors:
         """Fit an embedding of the task's own on all of its texts; any other one is taken as it is."""
         texts = task.all_texts
         with threadpool_limits(1):
-            return cls(cut_as(texts, encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder))
+            return cls(read_as(texts, encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder))
 
     def answer(self, texts: Request) -> pd.DataFrame:
         """Encode each text.

@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
-from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
 from emb_pipeline.tasks.export.heads import read_head, write_head
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
@@ -72,7 +72,7 @@ class TextLabeler:
             vectors = float_vectors(vectors, len(texts), task.name)
             probe = fit_label_probe(vectors, targets, groups, options, seed=seed)
         thresholds = np.full(len(task.labels), probe.chosen["threshold"])
-        return cls(cut_as(texts, fitted), probe.head(vectors.shape[1]), list(task.labels), targets.mean(axis=0), thresholds)
+        return cls(read_as(texts, fitted), probe.head(vectors.shape[1]), list(task.labels), targets.mean(axis=0), thresholds)
 
     def answer(self, texts: Request) -> pd.DataFrame:
         """Find the labels of each text.

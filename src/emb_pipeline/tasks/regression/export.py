@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
-from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, read_as
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.number_probe import NumberProbeTraining
 from emb_pipeline.tasks.regression.options import RegressionOptions
@@ -67,7 +67,7 @@ class NumberPredictor:
             fitted, vectors = fit_encode(encoder, texts, targets)
             vectors = float_vectors(vectors, len(texts), task.name)
             probe = NumberProbeTraining(vectors, targets, task.codes[train], groups, options, seed=seed).probe()
-        return cls(cut_as(texts, fitted), probe.head(), float(targets.mean()))
+        return cls(read_as(texts, fitted), probe.head(), float(targets.mean()))
 
     def answer(self, texts: Request) -> pd.DataFrame:
         """Predict the number of each text.
