@@ -1,7 +1,8 @@
 """A chosen embedding, ready to use: a folder that takes text and answers, and needs nothing else of this project's data.
 
 bundle.json       which task, which embedding, what it scored
-embedding/        the encoder, or the index of the passages to search (`emb_pipeline.embeddings.export`)
+embedding/        the encoder, the index of the passages to search, or vectors of users and items
+                  (`emb_pipeline.embeddings.export`)
 probe.parquet     one row per class: its name, weights, intercept and share (classification, multi_label)
 passages.parquet  names of the passages to search                           (retrieval)
 CARD.md           what a reader must know before using it

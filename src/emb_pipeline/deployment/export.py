@@ -92,7 +92,7 @@ def describe_parts(stored: StoredEncoder, loaded: Mapping[str, Any]) -> list[dic
 
 
 def leave_out_unexportable(chosen: pd.DataFrame, exportable: set[str]) -> pd.DataFrame:
-    """Leave out, with a warning, what has no form outside a run: a recommender, answers by lexical overlap, a control."""
+    """Leave out, with a warning, what has no form outside a run: popularity, answers by lexical overlap, a control."""
     kept = chosen["embedding"].isin(exportable)
     for row in chosen[~kept].to_dict("records"):
         reason = "its method, or that of a part of it, cannot be exported"

@@ -92,6 +92,30 @@ def read_index(folder: Path) -> ScoredIndex:
     return cast("ScoredIndex", _read_state(folder))
 
 
+def write_tables(tables: Exportable, folder: Path) -> None:
+    """Write vectors of users and items so that `read_tables` gives them back.
+
+    Parameters
+    ----------
+    tables : UserItemTables
+        The vectors.
+    folder : Path
+        A new folder.
+    """
+    _write_state(tables, Exportable, folder)
+
+
+def read_tables(folder: Path) -> Any:
+    """Read the `UserItemTables` of a folder that `write_tables` made.
+
+    Raises
+    ------
+    DataError
+        No such folder, or not one that was finished.
+    """
+    return _read_state(folder)
+
+
 def _write_state(fitted: object, wanted: type[Any], folder: Path) -> None:
     if not isinstance(fitted, wanted):
         raise ValueError(f"there is no format for a {type(fitted).__name__}")

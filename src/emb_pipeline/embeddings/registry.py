@@ -87,6 +87,7 @@ _TEXT_BASE = Bases(_TEXTS, "embedding of texts", "embeddings of texts")
 _RETRIEVERS = _TEXTS | _SEARCH
 _RETRIEVER = Bases(_RETRIEVERS, "retriever", "retrievers")
 _RERANKING = Derivation("reranking", "Reranked: against the retriever alone")
+_USER_ITEM_VECTORS = "recommenders.exported:UserItemTables"
 _ROWS = "columns.values:RowEncoder"
 _WORD_COUNTS = "sparse.word_counts:BagEncoder"
 _SIZES = (("dims", "dims"), ("by", "by"), ("precision", "precision"))
@@ -391,7 +392,15 @@ _LINES = (
         "recommenders.user_attributes:UserAttributes",
         has_dim=False,
     ),
-    Method("item2vec", "Item2Vec", Item2VecOptions, "task", _INTERACTIONS, "recommenders.item2vec:Item2Vec"),
+    Method(
+        "item2vec",
+        "Item2Vec",
+        Item2VecOptions,
+        "task",
+        _INTERACTIONS,
+        "recommenders.item2vec:Item2Vec",
+        export=_USER_ITEM_VECTORS,
+    ),
     Method(
         "als",
         "ALS",
@@ -399,6 +408,7 @@ _LINES = (
         "task",
         _INTERACTIONS,
         "recommenders.als:Als",
+        export=_USER_ITEM_VECTORS,
         requirements="recommenders.factors:require_implicit",
     ),
     Method(
@@ -408,6 +418,7 @@ _LINES = (
         "task",
         _INTERACTIONS,
         "recommenders.bpr:Bpr",
+        export=_USER_ITEM_VECTORS,
         requirements="recommenders.factors:require_implicit",
     ),
     Method(

@@ -386,6 +386,7 @@ KINDS: Mapping[str, Kind] = {
             readers="recommendation.sources:READERS",
             serve="recommendation.evaluate:create_recommendation_service",
             examine="recommendation.examine:examine_users_and_items",
+            export="recommendation.export:Recommendations",
             learns_from_labels=False,
         ),
         Kind(

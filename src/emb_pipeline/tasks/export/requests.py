@@ -39,7 +39,7 @@ class Rows:
     errors: list[str | None]
 
     @classmethod
-    def of(cls, asked: Any, encoder: Any) -> Rows:
+    def of(cls, asked: Any, encoder: Any, *, column: str = "text") -> Rows:
         """Read a request.
 
         Parameters
@@ -49,6 +49,8 @@ class Rows:
             table, or a list of mappings, with these columns.
         encoder : TextEncoder
             The embedding. A text may be a list of words where it learned from such.
+        column : str
+            The column of a table.
 
         Raises
         ------
@@ -60,7 +62,7 @@ class Rows:
             return cls(
                 texts, np.array([place for place, error in enumerate(errors) if error is None], dtype=np.int64), errors
             )
-        rows = _read_rows(asked)
+        rows = _read_rows(asked, column)
         if getattr(encoder, "takes_words", False):
             rows = [mark_words(row) if _is_words(row) else row for row in rows]
         errors = [_find_error(row) for row in rows]
@@ -80,18 +82,20 @@ class Rows:
         return made
 
 
-def _read_rows(asked: Any) -> list[Any]:
+def _read_rows(asked: Any, column: str) -> list[Any]:
     if isinstance(asked, str):
         return [asked]
     if isinstance(asked, pd.DataFrame):
-        if "text" not in asked.columns:
+        if column not in asked.columns:
             columns = ", ".join(map(str, asked.columns)) or "none"
             raise DataError(
-                "the request", f"has no column 'text' (columns: {columns})", "name the column of the texts 'text'"
+                "the request",
+                f"has no column '{column}' (columns: {columns})",
+                f"name the column of the {column}s '{column}'",
             )
-        asked = asked["text"]
+        asked = asked[column]
         if isinstance(asked, pd.DataFrame):
-            raise DataError("the request", "has several columns 'text'", "keep one of them")
+            raise DataError("the request", f"has several columns '{column}'", "keep one of them")
     if isinstance(asked, Mapping | bytes) or not isinstance(asked, Iterable):
         raise DataError(
             "the request", f"is of type {type(asked).__name__}, not texts", "give a list of strings, one for each text"

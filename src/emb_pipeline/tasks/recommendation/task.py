@@ -99,6 +99,11 @@ class RecommendationTask:
         """Learnt from: train and validation; asked for: test."""
         return self._build_phase(self.split != "test", self.split == "test")
 
+    @cached_property
+    def all_interactions(self) -> Interactions:
+        """All interactions, which an exported recommender is fitted on."""
+        return self._select_interactions(np.ones(len(self.users), dtype=bool))
+
     def _build_phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
         learnt = known & ~self.is_cold[self.items]
         matrices = self._select_interactions(known).matrix, self._select_interactions(wanted).matrix
