@@ -96,5 +96,5 @@ class UserItemTables:
         indices, pointers = taken.flatten().to_numpy(), taken.offsets.to_numpy()
         shape = (users.num_rows, items.num_rows)
         matrix = sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, pointers - pointers[0]), shape=shape)
-        vectors = [read_matrix_column(table["vector"]) for table in (users, items)]
-        return cls(users["id"].to_pylist(), items["id"].to_pylist(), *vectors, matrix)
+        of_users, of_items = (read_matrix_column(table["vector"]) for table in (users, items))
+        return cls(users["id"].to_pylist(), items["id"].to_pylist(), of_users, of_items, matrix)

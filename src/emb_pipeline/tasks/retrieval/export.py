@@ -80,7 +80,7 @@ class TextSearch:
             the ``error``.
         """
         asked = Rows.of(texts, self)
-        queries = [mark_words(text) for text in asked.texts] if self.takes_words else asked.texts
+        queries = [mark_words(text) for text in asked.texts] if self.takes_words else list(asked.texts)
         hits = self._search(queries, k)
         known = np.asarray((hits.scores > NOTHING).any(axis=1))
         silent = sorted(set(range(len(asked.errors))) - set(asked.places[known].tolist()))
