@@ -39,9 +39,14 @@ def test_what_is_kept_in_local_lies_on_top_of_every_use_case(project: Path) -> N
 
 
 def test_credentials_come_from_local_and_none_are_needed(project: Path) -> None:
-    assert load(project)["credentials"] == {"milvus": {}, "mlflow": {}, "api_keys": {}}
+    assert load(project)["credentials"] == {"milvus": {}, "mlflow": {}, "api_keys": {}, "databases": {}}
     write(project, "local/credentials.yml", "milvus: {token: root:secret}\n")
-    assert load(project)["credentials"] == {"milvus": {"token": "root:secret"}, "mlflow": {}, "api_keys": {}}
+    assert load(project)["credentials"] == {
+        "milvus": {"token": "root:secret"},
+        "mlflow": {},
+        "api_keys": {},
+        "databases": {},
+    }
 
 
 def test_a_catalog_entry_of_local_replaces_that_of_base(project: Path) -> None:

@@ -123,6 +123,15 @@ def _anchor(heading: str) -> str:
 
 
 @pytest.mark.slow
+def test_queries_hugging_face_and_mteb_by_following_the_page(project: Path) -> None:
+    (project / "conf/local/parameters.yml").write_text(QUICK)
+    follow("other-sources.md", project)
+    scores = {(row["task"], row["embedding"]): row["value"] for row in leaderboard(project, "elsewhere") if row["primary"]}
+    for task in ("rooms", "saved", "banking"):
+        assert scores[task, "task.tfidf"] > 0.9 > scores[task, "control.shuffled_tfidf"]
+
+
+@pytest.mark.slow
 def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("your-own-data.md", project)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
@@ -20,6 +24,7 @@ from emb_pipeline.readers.registry import READERS, CorpusSource, Reader
 from emb_pipeline.tasks.examples.reader_page import reader_page
 from emb_pipeline.tasks.registry import KINDS
 from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
+from tests.readers.mteb.copies import write_copies
 from tests.readers.mutated_files import cases, parquet_of, tar_of, zip_of
 from tests.tasks.retrieval.chat_server import start_shared
 
@@ -99,6 +104,72 @@ DAMAGED: dict[tuple[str, str], tuple[bytes, str]] = {
 
 def samples() -> dict[tuple[str, str], Sample]:
     """A sample for each line."""
+    found = samples_of_files()
+    of_rows = {kind: sample for (kind, reader), sample in found.items() if reader == "parquet"}
+    made = chain.from_iterable(sample_made_rows(kind, sample) for kind, sample in of_rows.items())
+    return {**found, **dict(made), **sample_mteb_tasks()}
+
+
+def sample_mteb_tasks() -> dict[tuple[str, str], Sample]:
+    """A task of MTEB for each kind, from a copy of its data."""
+    tasks = {
+        "classification": ("Banking77Classification", "banking"),
+        "multi_label": ("BrazilianToxicTweetsClassification", "toxic"),
+        "similarity": ("STSBenchmark", "sts"),
+        "pair_classification": ("SprintDuplicateQuestions", "duplicates"),
+        "retrieval": ("NFCorpus", "search"),
+    }
+    with TemporaryDirectory() as folder:
+        write_copies(Path(folder))
+        files = {
+            path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
+        }
+    return {
+        (kind, "mteb"): Sample(
+            {file: content for file, content in files.items() if file.startswith(f"{path}/")},
+            {"reader": "mteb", "task": task, "path": path},
+            {file: b"no JSON" for file in files if file.startswith(f"{path}/") and file.endswith(".jsonl")},
+            task,
+        )
+        for kind, (task, path) in tasks.items()
+    }
+
+
+def sample_made_rows(kind: str, sample: Sample) -> Iterator[tuple[tuple[str, str], Sample]]:
+    """The same rows as a query gives them, and as a data set of Hugging Face."""
+    ((name, content),) = sample.files.items()
+    written = {key: value for key, value in sample.source.items() if key not in ("path", "files", "splits")}
+    if "splits" in sample.source or ("split" in written and kind != "classification"):
+        written |= {"test_share": 0.4} if kind in ("sequence_labeling", "token_classification") else {}
+        written.pop("split", None)
+    query = f"SELECT * FROM '{name}'"
+    names = pq.read_schema(pa.BufferReader(content)).metadata or {}
+    labels = re.findall(r'"names": (\[.*?\])', names.get(b"huggingface", b"").decode())
+    of_tokens = kind in ("sequence_labeling", "token_classification")
+    named = {"label_names": json.loads(labels[0])} if labels and of_tokens else {}  # a query knows the numbers alone
+    yield (
+        (kind, "sql"),
+        Sample(
+            {name: content, "rows.sql": query.encode()},
+            {**written, **named, "reader": "sql", "path": "rows.sql"},
+            {"rows.sql": f"SELECT a_column_of_none\nFROM '{name}'".encode()},
+            "rows.sql, line 1",
+        ),
+    )
+    without = {key: value for key, value in written.items() if key != "split"}
+    yield (
+        (kind, "hf_dataset"),
+        Sample(
+            {"copy/train.parquet": content},
+            {**without, "reader": "hf_dataset", "path": "copy"},
+            {"copy/train.parquet": b"no Parquet"},
+            "copy",
+        ),
+    )
+
+
+def samples_of_files() -> dict[tuple[str, str], Sample]:
+    """A sample for each line that reads files."""
     found: dict[tuple[str, str], Sample] = {}
     for case in cases():
         key = case.kind or CORPUS, case.source["reader"]

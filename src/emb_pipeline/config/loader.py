@@ -32,7 +32,7 @@ from emb_pipeline.experiment.renamed import rename_keys
 
 LOGGER = logging.getLogger(__name__)
 TEMPLATE = "template"
-CREDENTIALS = ("milvus", "mlflow", "api_keys")
+CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
 _GLOBALS = ("use_case", "grid")
 _OTHER_FILES = ("logging.yml", "logging.yaml")

@@ -13,16 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
 
+if TYPE_CHECKING:
+    from emb_pipeline.readers.files.named_files import NamedFile
+
 SplitName = Literal["train", "validation", "test"]
 TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 Columns = str | tuple[str, ...]
+Places = Mapping[str, str]
+"""Options that say where a source is, with a word on each."""
 MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
 """Words that pandas writes for a missing value."""
 
@@ -31,6 +36,8 @@ class Source(BaseModel):
     """The base of all sources: they are read-only, and a misspelt option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    takes_queries: ClassVar[bool] = False
+    """Whether a file that ends in ``.sql`` is a table of the rows that its query gives."""
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read and whose content may change; a file that is missing is left out.
@@ -42,7 +49,8 @@ class Source(BaseModel):
 
         texts = [value for value in self.model_dump().values() if isinstance(value, str)]
         values = [value for value in texts if "/" in value or (project / value).is_file()]
-        return [file for value in values for file in list_existing_files(PlacedSource(path=value), raw, project, (None,))]
+        places = (PlacedSource(path=value) for value in values)
+        return [file for each in places for file in list_existing_files(each, raw, project, (None,), self.takes_queries)]
 
     @property
     def origin(self) -> str:
@@ -51,7 +59,9 @@ class Source(BaseModel):
 
 
 class PlacedSource(Source):
-    """A source of files: exactly one of ``path``, ``download`` and ``package`` says where they are."""
+    """A source of files: exactly one of ``places`` says where they are."""
+
+    places: ClassVar[Places] = {"path": "own files", "download": "a public data set", "package": "an installed package"}
 
     path: str | None = Field(default=None, min_length=1, description="file, folder or glob, relative to the project")
     download: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
@@ -68,20 +78,26 @@ class PlacedSource(Source):
 
     @model_validator(mode="after")
     def _one_place(self) -> PlacedSource:
-        if sum(place is not None for place in (self.path, self.download, self.package)) != 1:
-            raise ValueError("name exactly one of 'path' (own files), 'download' (a public data set) and 'package'")
+        given = [name for name in {**PlacedSource.places, **self.places} if getattr(self, name) is not None]
+        if len(given) != 1 or given[0] not in self.places:
+            *others, last = (f"'{name}' ({what})" for name, what in self.places.items())
+            raise ValueError(f"name exactly one of {', '.join(others)} and {last}")
         return self
 
     @property
     def origin(self) -> str:
         """The download, path or package."""
-        return str(self.download or self.path or self.package)
+        return str(next(value for name in self.places if (value := getattr(self, name)) is not None))
+
+    def make_files(self, raw: Path, project: Path, glob: str | None) -> list[NamedFile] | None:
+        """Make the files of a place that holds none by itself; None where it does."""
+        return None
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read; nothing is fetched."""
         from emb_pipeline.readers.files.named_files import list_existing_files
 
-        return list_existing_files(self, raw, project, self._globs())
+        return list_existing_files(self, raw, project, self._globs(), self.takes_queries)
 
     def _globs(self) -> tuple[str | None, ...]:
         """List what is read inside the place: the files of each split, or those that ``files`` names; None: all."""
@@ -231,6 +247,11 @@ class TabularSource(LenientSource, PlacedSource):
         if self.split and self.splits is not None:
             raise ValueError("name either 'split' (a column) or 'splits' (files), not both")
         return self
+
+    @property
+    def split_column(self) -> str | None:
+        """The column that says train, validation or test."""
+        return self.split or None
 
     @property
     def text_columns(self) -> tuple[str, ...]:

@@ -35,12 +35,15 @@ from emb_pipeline.readers.formats.qmsum import QmsumSource
 from emb_pipeline.readers.formats.reuters import ReutersSource
 from emb_pipeline.readers.formats.text import TextSource
 from emb_pipeline.readers.formats.wikiextractor import WikiExtractorSource
+from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.labeled_texts import LabeledText
+from emb_pipeline.readers.mteb.source import MtebSource
 from emb_pipeline.readers.options import Source
+from emb_pipeline.readers.sql.source import SqlSource
 
 _log = logging.getLogger(__name__)
-TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet")
-"""Readers of rows with named columns."""
+TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "sql")
+"""Readers of files of rows with named columns, which a suffix tells apart."""
 
 
 class RowsOfFile(Protocol):
@@ -179,6 +182,26 @@ READERS: Mapping[str, Reader] = by_name(
         ParquetSource,
         documents="readers.tables.texts:read_documents",
         labeled_texts="readers.tables.texts:read_labeled_texts",
+        rows="readers.formats.parquet:ParquetRows",
+    ),
+    Reader(
+        "sql",
+        SqlSource,
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
+        rows="readers.sql.rows:SqlRows",
+    ),
+    Reader(
+        "hf_dataset",
+        HfDatasetSource,
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
+        rows="readers.formats.parquet:ParquetRows",
+    ),
+    Reader(
+        "mteb",
+        MtebSource,
+        labeled_texts="readers.mteb.texts:read_labeled_texts",
         rows="readers.formats.parquet:ParquetRows",
     ),
     Reader(

@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -20,6 +21,7 @@ from emb_pipeline.readers.public_data.fetch import fetch, find_mirror, is_fetche
 from emb_pipeline.readers.public_data.public_sources import public_sources
 
 _FIRST_ROWS: ContextVar[int | None] = ContextVar("first_rows", default=None)
+QUERY_SUFFIX = ".sql"
 _Made = ParamSpec("_Made")
 _Item = TypeVar("_Item")
 
@@ -44,12 +46,25 @@ def per_file(read: Callable[_Made, Iterator[_Item]]) -> Callable[_Made, Iterator
     return limited
 
 
+def checks_first_rows() -> bool:
+    """Tell whether only the first rows of files that are there are read."""
+    return _FIRST_ROWS.get() is not None
+
+
 @dataclass(frozen=True)
 class NamedFile:
-    """A file and the short name that ids and errors call it by."""
+    """A file and the short name that ids and errors call it by.
+
+    Attributes
+    ----------
+    raw, project : Path
+        Folder that public sources are fetched to, and the one that paths are relative to: those of what a file names.
+    """
 
     path: Path
     name: str
+    raw: Path = Path()
+    project: Path = Path()
 
 
 def named_files(source: PlacedSource, raw: Path, project: Path, *, glob: str | None = None) -> list[NamedFile]:
@@ -71,11 +86,17 @@ def named_files(source: PlacedSource, raw: Path, project: Path, *, glob: str | N
     DataError
         Nothing is there, or nothing matches.
     """
-    glob = glob if glob is not None else source.files
+    found = source.make_files(raw, project, glob)
+    if found is None:
+        found = _find_files(source, raw, project, glob if glob is not None else source.files)
+    return [replace(file, raw=raw, project=project) for file in found]
+
+
+def _find_files(source: PlacedSource, raw: Path, project: Path, glob: str | None) -> list[NamedFile]:
     if source.path is not None:
         return _list_own_files(source.path, glob, project)
     if source.download is not None:
-        if _FIRST_ROWS.get() is not None and not _is_here(source.download, raw):
+        if checks_first_rows() and not _is_here(source.download, raw):
             return []
         folder, remedy = _find_source_folder(source.download, raw), "correct 'download'"
         place = f"source '{source.download}'"
@@ -104,17 +125,32 @@ def find_file(source: PlacedSource, raw: Path, project: Path, glob: str) -> Name
     return files[0]
 
 
-def list_existing_files(source: PlacedSource, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
-    """List the files of a source that exist, for each glob; none of a public source, which is checked when it is read."""
+def list_existing_files(
+    source: PlacedSource, raw: Path, project: Path, globs: Iterable[str | None], takes_queries: bool = False
+) -> list[Path]:
+    """List the files of a source that exist, for each glob; none of a public source, which is checked when it is read.
+
+    With ``takes_queries`` those that a query names count, too.
+    """
     if source.download in public_sources():
         return []
     found: dict[Path, None] = {}
     for glob in globs:
         try:
-            found.update(dict.fromkeys(file.path for file in named_files(source, raw, project, glob=glob)))
+            files = named_files(source, raw, project, glob=glob)
         except DataError:
             continue  # refused where it is read
+        for file in files:
+            found[file.path] = None
+            if takes_queries and file.path.suffix == QUERY_SUFFIX:
+                found.update(dict.fromkeys(_list_inputs_of_query(file)))
     return list(found)
+
+
+def _list_inputs_of_query(file: NamedFile) -> list[Path]:
+    # By name: the code of queries counts for what is read with them alone.
+    inputs: list[Path] = import_module("emb_pipeline.readers.sql.stored").list_inputs(file)
+    return inputs
 
 
 def _find_source_folder(source: str, raw: Path) -> Path:

@@ -35,7 +35,7 @@ class ParquetRows:
 
     holds_texts = False
 
-    def __init__(self, file: NamedFile, source: ParquetSource) -> None:
+    def __init__(self, file: NamedFile, source: TabularSource) -> None:
         self._file, self._source = file, source
 
     def column_names(self, n_rows: int | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
-from emb_pipeline.readers.files.named_files import NamedFile, per_file
+from emb_pipeline.readers.files.named_files import QUERY_SUFFIX, NamedFile, per_file
 from emb_pipeline.readers.files.signatures import PACKED, recognize_file
 from emb_pipeline.readers.options import TableFormat, TabularSource
 from emb_pipeline.readers.registry import READERS, RowsOfFile
@@ -162,7 +162,7 @@ def source_by_suffix(
     delimiter: str | None = None,
     columns: tuple[str, ...] | None = None,
 ) -> TabularSource:
-    """Choose how a file of rows is read: as csv, tsv, jsonl or parquet, by its suffix where no format is named.
+    """Choose how a file of rows is read: as csv, tsv, jsonl, parquet or sql, by its suffix where no format is named.
 
     Raises
     ------
@@ -170,11 +170,18 @@ def source_by_suffix(
         It has none of these suffixes.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix not in PACKED]
-    by_suffix = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    by_suffix = {
+        ".csv": "csv",
+        ".tsv": "tsv",
+        ".jsonl": "jsonl",
+        ".ndjson": "jsonl",
+        ".parquet": "parquet",
+        QUERY_SUFFIX: "sql",
+    }
     given = (("delimiter", delimiter), ("columns", columns))
     options: dict[str, Any] = {option: value for option, value in given if value is not None}
     named = format or by_suffix.get(suffixes[-1] if suffixes else "")
-    if options and named in ("jsonl", "parquet"):
+    if options and named not in ("csv", "tsv"):
         listed = " and ".join(f"'{option}'" for option in options)
         raise DataError(
             name,
@@ -182,13 +189,13 @@ def source_by_suffix(
             "leave that out, or say 'format: csv' (or tsv) if it is that",
         )
     if named:
-        if named != "parquet":
+        if named not in ("parquet", "sql"):
             options["encoding"] = encoding
         return cast(TabularSource, READERS[named].options.model_validate({"path": name, **options}))
     found = recognize_file(path)
     raise DataError(
         str(path),
-        f"its suffix is not .csv, .tsv, .jsonl or .parquet{f', and it is {found.what}' if found else ''}",
+        f"its suffix is not .csv, .tsv, .jsonl, .parquet or .sql{f', and it is {found.what}' if found else ''}",
         found.remedy if found else "say what it is: 'format: csv' (or tsv, jsonl, parquet)",
     )
 

@@ -52,14 +52,14 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
             features = () if source.features is None else source.features.names
-            further = (source.id, source.split or None, source.group, *features)
+            further = (source.id, source.split_column, source.group, *features)
             for number, (*texts, label), given in _sample_rows(file, source, columns, further, bad):
                 place = f"{file.name}, row {number}"
                 example_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
                 split: str | None = split_of_files
-                if source.split:
+                if source.split_column:
                     try:
-                        split = split_name(given[source.split], place)
+                        split = split_name(given[source.split_column], place)
                     except DataError as error:
                         bad.take(error)
                         continue

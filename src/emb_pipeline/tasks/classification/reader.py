@@ -118,7 +118,7 @@ def read_classification(source: ClassificationSource, raw: Path, project: Path, 
     with bad or BadRows.of(source) as bad:
         examples = _check_examples(source, raw, project, bad)
     place = source.origin
-    splits = getattr(source, "splits", None) or (("train", "test") if getattr(source, "split", None) else ())
+    splits = getattr(source, "splits", None) or (("train", "test") if getattr(source, "split_column", None) else ())
     for split in splits:
         _require_split(examples, split, place, bad)
     return examples.table(

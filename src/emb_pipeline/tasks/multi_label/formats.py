@@ -41,7 +41,7 @@ def read_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[L
     for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
-            further = [column for column in (source.id, source.split or None, source.group, by) if column is not None]
+            further = [column for column in (source.id, source.split_column, source.group, by) if column is not None]
             columns = [*source.text_columns, *label_columns, *further]
             for number, values in read_values(file, unnamed, columns, bad):
                 place = f"{file.name}, row {number}"
@@ -53,7 +53,7 @@ def read_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[L
                         continue
                     text = join_columns(text_of(of_row[name], place, name) for name in source.text_columns)
                     labels = _read_labels([of_row[name] for name in label_columns], source, place)
-                    split = split_name(given[source.split], place) if source.split else split_of_files
+                    split = split_name(given[source.split_column], place) if source.split_column else split_of_files
                 except DataError as error:
                     bad.take(error)
                     continue

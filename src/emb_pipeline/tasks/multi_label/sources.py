@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -11,8 +11,13 @@ from emb_pipeline.readers.formats.hallmarks import HallmarksSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
 from emb_pipeline.readers.formats.reuters import ReutersSource
-from emb_pipeline.readers.options import Source, TabularSource
+from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
+from emb_pipeline.readers.mteb.source import MtebSource
+from emb_pipeline.readers.options import Source, SplitName, TabularSource
 from emb_pipeline.readers.registry import Reader, by_name
+from emb_pipeline.readers.sql.source import SqlSource
+
+_TRAIN_AND_TEST: dict[SplitName, str] = {"train": "train", "test": "test"}
 
 
 class _LabelSets(Source):
@@ -61,6 +66,22 @@ class LabelSetsParquetSource(_LabelColumns, ParquetSource):
     """The same, Parquet files."""
 
 
+class LabelSetsSqlSource(_LabelColumns, SqlSource):
+    """The same, rows that a query gives."""
+
+
+class LabelSetsHfSource(_LabelColumns, HfDatasetSource):
+    """The same, a data set of Hugging Face."""
+
+
+class LabelSetsMtebSource(_LabelColumns, MtebSource):
+    """The same, a task of MTEB."""
+
+    types: ClassVar[tuple[str, ...]] = ("MultilabelClassification",)
+
+    splits: dict[SplitName, str] | None = Field(default=_TRAIN_AND_TEST, description="its splits: train, and test")
+
+
 class ReutersTopicsSource(_LabelSets, ReutersSource):
     """The topics of Reuters-21578's articles, with the split of ModApte."""
 
@@ -75,6 +96,9 @@ READERS = by_name(
     Reader("tsv", LabelSetsTsvSource, examples=_ROWS),
     Reader("jsonl", LabelSetsJsonlSource, examples=_ROWS),
     Reader("parquet", LabelSetsParquetSource, examples=_ROWS),
+    Reader("sql", LabelSetsSqlSource, examples=_ROWS),
+    Reader("hf_dataset", LabelSetsHfSource, examples=_ROWS),
+    Reader("mteb", LabelSetsMtebSource, examples=_ROWS),
     Reader("reuters", ReutersTopicsSource, examples="tasks.multi_label.formats:read_reuters"),
     Reader("hallmarks", HallmarksLabelsSource, examples="tasks.multi_label.formats:read_hallmarks"),
 )

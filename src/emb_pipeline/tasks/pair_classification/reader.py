@@ -125,7 +125,7 @@ def _read_pairs(
 ) -> Iterator[tuple[str, str, str, bool, str | None, str | None]]:
     negative: dict[str, str] = {}
     places: dict[str, str] = {}
-    further = [name for name in (source.id, source.split or None, source.group) if name is not None]
+    further = [name for name in (source.id, source.split_column, source.group) if name is not None]
     columns = (source.text_a, source.text_b, source.label, *further)
     for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
@@ -154,7 +154,7 @@ def _read_pairs(
                     pair_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
                     if pair_id in places:
                         raise DataError(place, f"id '{pair_id}' was used by {places[pair_id]}", "give each pair its own id")
-                    split = split_name(given[source.split], place) if source.split else split_of_files
+                    split = split_name(given[source.split_column], place) if source.split_column else split_of_files
                     group = None if source.group is None else require_group(given[source.group], place)
                 except DataError as error:
                     bad.take(error)

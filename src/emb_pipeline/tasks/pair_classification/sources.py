@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
+from emb_pipeline.readers.mteb.source import MtebSource
 from emb_pipeline.readers.options import Source, refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
+from emb_pipeline.readers.sql.source import SqlSource
 
 _OF_SINGLE_TEXTS = ("text", "labels", "merge_labels", "min_examples", "features", "sample")
 
@@ -45,6 +48,20 @@ class LabeledPairsParquetSource(_LabeledPairs, ParquetSource):
     """The same, Parquet files."""
 
 
+class LabeledPairsSqlSource(_LabeledPairs, SqlSource):
+    """The same, rows that a query gives."""
+
+
+class LabeledPairsHfSource(_LabeledPairs, HfDatasetSource):
+    """The same, a data set of Hugging Face."""
+
+
+class LabeledPairsMtebSource(_LabeledPairs, MtebSource):
+    """The same, a task of MTEB."""
+
+    types: ClassVar[tuple[str, ...]] = ("PairClassification",)
+
+
 READERS = by_name(
     *(
         Reader(
@@ -58,6 +75,9 @@ READERS = by_name(
             ("tsv", LabeledPairsTsvSource),
             ("jsonl", LabeledPairsJsonlSource),
             ("parquet", LabeledPairsParquetSource),
+            ("sql", LabeledPairsSqlSource),
+            ("hf_dataset", LabeledPairsHfSource),
+            ("mteb", LabeledPairsMtebSource),
         )
     )
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -65,7 +65,9 @@ class AttributedFile(BaseModel):
 
 
 class InteractionsSource(LenientSource, PlacedSource):
-    """Recommendation: who took what and when (csv, tsv, jsonl, parquet by suffix), and a file of the items' texts."""
+    """Recommendation: who took what and when (csv, tsv, jsonl, parquet, sql by suffix), and a file of the items' texts."""
+
+    takes_queries: ClassVar[bool] = True
 
     reader: Literal["interactions"] = "interactions"
     user: str = Field(default="user", description="column with the user's id")
@@ -159,8 +161,11 @@ class InteractionsSource(LenientSource, PlacedSource):
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files of the interactions, of the items and of the users."""
+        from emb_pipeline.readers.files.named_files import list_existing_files
+
         others = [PlacedSource(path=each.file) for each in self._described] if self.path else []
-        return [*super().find_files(raw, project), *(file for each in others for file in each.find_files(raw, project))]
+        listed = (list_existing_files(each, raw, project, (None,), self.takes_queries) for each in others)
+        return [*super().find_files(raw, project), *(file for files in listed for file in files)]
 
     @property
     def _described(self) -> list[AttributedFile]:

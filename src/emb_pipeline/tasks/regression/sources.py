@@ -9,8 +9,10 @@ from pydantic import Field, model_validator
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.options import Source, refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
+from emb_pipeline.readers.sql.source import SqlSource
 
 _OF_CLASSES = ("label", "labels", "label_names", "merge_labels", "min_examples")
 
@@ -47,6 +49,14 @@ class NumbersParquetSource(_Numbers, ParquetSource):
     """The same, Parquet files."""
 
 
+class NumbersSqlSource(_Numbers, SqlSource):
+    """The same, rows that a query gives."""
+
+
+class NumbersHfSource(_Numbers, HfDatasetSource):
+    """The same, a data set of Hugging Face."""
+
+
 READERS = by_name(
     *(
         Reader(
@@ -60,6 +70,8 @@ READERS = by_name(
             ("tsv", NumbersTsvSource),
             ("jsonl", NumbersJsonlSource),
             ("parquet", NumbersParquetSource),
+            ("sql", NumbersSqlSource),
+            ("hf_dataset", NumbersHfSource),
         )
     )
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from emb_pipeline.readers.formats.documents.source import DocumentFolder, Docume
 from emb_pipeline.readers.formats.liveqa import LiveqaSource
 from emb_pipeline.readers.formats.medquad import MedquadSource
 from emb_pipeline.readers.formats.qmsum import QmsumSource
+from emb_pipeline.readers.mteb.source import MtebTask
 from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, SplitName, TableFormat
 from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
@@ -23,7 +24,9 @@ GROUP_OF_QUERIES = (
 
 
 class PassagesSource(LenientSource):
-    """Passages of your own: a file (csv, tsv, jsonl, parquet by suffix), or a folder of documents."""
+    """Passages of your own: a file (csv, tsv, jsonl, parquet, sql by suffix), or a folder of documents."""
+
+    takes_queries: ClassVar[bool] = True
 
     passages: str | DocumentsSource = Field(
         description="file of the passages, relative to the project; or {reader: documents, path: …}: a folder of documents, "
@@ -49,7 +52,7 @@ class PassagesSource(LenientSource):
 
 
 class TablesSource(PassagesSource):
-    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
+    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet, sql by suffix)."""
 
     reader: Literal["tables"] = "tables"
     queries: str = Field(min_length=1, description="file of the queries, relative to the project")
@@ -103,7 +106,9 @@ class BeirSource(LenientSource, PlacedSource):
 
 
 class PairsSource(LenientSource, PlacedSource):
-    """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
+    """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet, sql by suffix)."""
+
+    takes_queries: ClassVar[bool] = True
 
     reader: Literal["pairs"] = "pairs"
     query: str = Field(default="query", description="column with the query")
@@ -141,6 +146,20 @@ class PairsSource(LenientSource, PlacedSource):
     training_queries: int = Field(
         default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
     )
+
+
+class SearchMtebSource(MtebTask, LenientSource):
+    """Retrieval: a task of MTEB, with its queries, passages and judgments."""
+
+    types: ClassVar[tuple[str, ...]] = ("Retrieval",)
+
+    reader: Literal["mteb"] = "mteb"
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
+    )
+    tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
 
 
 class SquadSource(PlacedSource):
@@ -281,6 +300,13 @@ READERS = by_name(
         examples="tasks.retrieval.formats.made_queries:read_made_queries",
         first_rows="tasks.retrieval.formats.made_queries:check_made_queries",
         reads=TABLE_FORMATS,
+    ),
+    Reader(
+        "mteb",
+        SearchMtebSource,
+        examples="tasks.retrieval.formats.mteb:read_mteb",
+        first_rows="tasks.retrieval.formats.mteb:check_mteb",
+        reads=("parquet",),
     ),
     Reader("liveqa", LiveqaSource, examples="tasks.retrieval.formats.answers:read_liveqa"),
     Reader("docstring_retrieval", DocstringRetrievalSource, examples="tasks.retrieval.formats.answers:read_docstrings"),

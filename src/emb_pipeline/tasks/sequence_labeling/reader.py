@@ -236,7 +236,7 @@ def read_sentences(
     DataError
         No split is named, or two ways to split.
     """
-    has_split = source.splits is not None or getattr(source, "split", None) is not None
+    has_split = source.splits is not None or getattr(source, "split_column", None) is not None
     if has_split and source.test_share is not None:
         raise DataError(source.origin, "a split is named, and a test_share", "leave one of them out")
     if not has_split and source.test_share is None:
@@ -273,7 +273,7 @@ def name_group(file: NamedFile, by: str | None, document: int) -> str | None:
 
 def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[Tagged]:
     require_named_split(file, source)
-    further = [column for column in (source.split, source.group) if column]
+    further = [column for column in (source.split_column, source.group) if column]
     wanted = (source.tokens, source.tags, *further)
     for row, (tokens, tags, *given) in read_values(file, source, wanted, bad):
         place = f"{file.name}, row {row}"
@@ -282,7 +282,7 @@ def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> 
             continue
         try:
             checked = _check_tagged_tokens(tokens, tags, source, place)
-            part = split_name(str(given[0]), place) if source.split else None
+            part = split_name(str(given[0]), place) if source.split_column else None
             group = require_group(given[-1], place) if source.group else None
         except DataError as error:
             bad.take(error)

@@ -10,8 +10,10 @@ from emb_pipeline.readers.docstrings.options import DocstringMentionsSource
 from emb_pipeline.readers.formats.iob import IobSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.options import Source
 from emb_pipeline.readers.registry import Reader, by_name
+from emb_pipeline.readers.sql.source import SqlSource
 
 
 class DrawnSource(Source):
@@ -42,8 +44,23 @@ class TaggedParquetSource(_Tagged, ParquetSource):
     """The same, from list columns of Parquet files."""
 
 
-TaggedSource: TypeAlias = TaggedJsonlSource | TaggedParquetSource
+class TaggedSqlSource(_Tagged, SqlSource):
+    """The same, rows that a query gives."""
 
+
+class TaggedHfSource(_Tagged, HfDatasetSource):
+    """The same, a data set of Hugging Face."""
+
+
+TaggedSource: TypeAlias = TaggedJsonlSource | TaggedParquetSource | TaggedSqlSource | TaggedHfSource
+
+TAGGED_ROWS: tuple[tuple[str, type[TaggedSource]], ...] = (
+    ("jsonl", TaggedJsonlSource),
+    ("parquet", TaggedParquetSource),
+    ("sql", TaggedSqlSource),
+    ("hf_dataset", TaggedHfSource),
+)
+"""Readers of rows with a list of tokens and a list of tags."""
 READERS = by_name(
     Reader(
         "iob",
@@ -51,17 +68,14 @@ READERS = by_name(
         examples="tasks.sequence_labeling.reader:read_iob",
         first_rows="tasks.sequence_labeling.reader:check_iob",
     ),
-    Reader(
-        "jsonl",
-        TaggedJsonlSource,
-        examples="tasks.sequence_labeling.reader:read_tagged_rows",
-        first_rows="tasks.sequence_labeling.reader:check_tagged_rows",
-    ),
-    Reader(
-        "parquet",
-        TaggedParquetSource,
-        examples="tasks.sequence_labeling.reader:read_tagged_rows",
-        first_rows="tasks.sequence_labeling.reader:check_tagged_rows",
+    *(
+        Reader(
+            name,
+            options,
+            examples="tasks.sequence_labeling.reader:read_tagged_rows",
+            first_rows="tasks.sequence_labeling.reader:check_tagged_rows",
+        )
+        for name, options in TAGGED_ROWS
     ),
     Reader("docstring_mentions", DocstringMentionsSource, examples="tasks.sequence_labeling.reader:read_docstrings"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emb_pipeline.readers.formats.conllu import ConlluSource
 from emb_pipeline.readers.registry import Reader, by_name
-from emb_pipeline.tasks.sequence_labeling.sources import DrawnSource, TaggedIobSource, TaggedJsonlSource, TaggedParquetSource
+from emb_pipeline.tasks.sequence_labeling.sources import TAGGED_ROWS, DrawnSource, TaggedIobSource
 
 
 class TaggedConlluSource(DrawnSource, ConlluSource):
@@ -28,17 +28,14 @@ READERS = by_name(
         examples="tasks.token_classification.reader:read_tags_of_lines",
         first_rows="tasks.token_classification.reader:check_tags_of_lines",
     ),
-    Reader(
-        "jsonl",
-        TaggedJsonlSource,
-        examples="tasks.token_classification.reader:read_tags_of_rows",
-        first_rows="tasks.token_classification.reader:check_tags_of_rows",
-    ),
-    Reader(
-        "parquet",
-        TaggedParquetSource,
-        examples="tasks.token_classification.reader:read_tags_of_rows",
-        first_rows="tasks.token_classification.reader:check_tags_of_rows",
+    *(
+        Reader(
+            name,
+            options,
+            examples="tasks.token_classification.reader:read_tags_of_rows",
+            first_rows="tasks.token_classification.reader:check_tags_of_rows",
+        )
+        for name, options in TAGGED_ROWS
     ),
 )
 """The tagged sentences of a token classification task."""

@@ -54,7 +54,7 @@ def read_made_queries(source: MadeQueriesSource, raw: Path, project: Path, bad: 
     """
     passages = read_passages(source, raw, project, bad)
     bad.raise_all()
-    chosen = _choose_passages(source, passages, project)
+    chosen = _choose_passages(source, passages, raw, project)
     answers = _ask(source, {passage_id: passages[passage_id] for passage_id in chosen}, raw / FOLDER)
     kept, left_out = _filter({passage_id: _split(answers[passage_id], source) for passage_id in chosen}, passages, source)
     if not kept:
@@ -76,12 +76,12 @@ def check_made_queries(source: MadeQueriesSource, raw: Path, project: Path, bad:
     read_passages(source, raw, project, bad)
 
 
-def _choose_passages(source: MadeQueriesSource, passages: Mapping[str, str], project: Path) -> list[str]:
+def _choose_passages(source: MadeQueriesSource, passages: Mapping[str, str], raw: Path, project: Path) -> list[str]:
     """Draw passages by a hash of the seed and their words, and add those that real queries are about."""
     by_hash = sorted(passages, key=lambda passage_id: (hash_text(f"{source.seed} {passages[passage_id]}"), passage_id))
     chosen = dict.fromkeys(by_hash[: source.max_passages])
     if source.also_for is not None:
-        for file in named_files(PlacedSource(path=source.also_for), project, project):
+        for file in named_files(PlacedSource(path=source.also_for), raw, project):
             for number, (value,) in rows(file, table_of(file, source), (source.passage_id,)):
                 if identifier(value) not in passages:
                     place = f"{file.name}, row {number}"

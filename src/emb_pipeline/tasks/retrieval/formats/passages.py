@@ -16,7 +16,7 @@ from emb_pipeline.tasks.retrieval.sources import PassagesSource
 def read_passages(source: PassagesSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str]:
     """Read the passages by id; a document's id is its file's name."""
     if isinstance(source.passages, str):
-        files = named_files(PlacedSource(path=source.passages), project, project)
+        files = named_files(PlacedSource(path=source.passages), raw, project)
         return read_identified_texts(files, source.passage_id, source.text, partial(table_of, source=source), bad)
     with BadRows.of(source.passages) as of_documents:
         documents = dict(read_documents(source.passages, raw, project, of_documents))

@@ -29,14 +29,14 @@ from emb_pipeline.tasks.retrieval.sources import TablesSource
 def read_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the queries, the passages and the judgments of three files."""
     read_as = partial(table_of, source=source)
-    queries = read_identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
-    training = _training_queries(source, project) if source.split else set()
+    queries = read_identified_texts(_own_files(source.queries, raw, project), source.query_id, source.text, read_as, bad)
+    training = _training_queries(source, raw, project) if source.split else set()
     passages = read_passages(source, raw, project, bad)
     collection = Collection(queries, passages, source.queries, name_passages(source))
     if source.group is not None:
-        files = _own_files(source.queries, project)
+        files = _own_files(source.queries, raw, project)
         collection.groups = groups_of_queries(files, source.query_id, source.group, read_as, bad)
-    for file in _own_files(source.qrels, project):
+    for file in _own_files(source.qrels, raw, project):
         collection.judge(_judgments_of(file, source, bad), bad)
     bad.raise_all()
     if not collection.grades:
@@ -49,9 +49,9 @@ def read_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) ->
 def check_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows of the three files."""
     read_as = partial(table_of, source=source)
-    read_identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
+    read_identified_texts(_own_files(source.queries, raw, project), source.query_id, source.text, read_as, bad)
     read_passages(source, raw, project, bad)
-    for file in _own_files(source.qrels, project):
+    for file in _own_files(source.qrels, raw, project):
         for _ in _judgments_of(file, source, bad):
             pass
 
@@ -71,9 +71,9 @@ def _judgments_of(file: NamedFile, source: TablesSource, bad: BadRows) -> Iterat
     return table_judgments(file, table, *ids, grade_column(file, table, source.relevance, ids, any_other=True), bad)
 
 
-def _training_queries(source: TablesSource, project: Path) -> set[str]:
+def _training_queries(source: TablesSource, raw: Path, project: Path) -> set[str]:
     found: set[str] = set()
-    for file in _own_files(source.queries, project):
+    for file in _own_files(source.queries, raw, project):
         table = table_of(file, source)
         for number, (query_id, split) in rows(file, table, (source.query_id, str(source.split))):
             if split_name(split, f"{file.name}, row {number}") != "test":
@@ -81,5 +81,5 @@ def _training_queries(source: TablesSource, project: Path) -> set[str]:
     return found
 
 
-def _own_files(path: str, project: Path) -> list[NamedFile]:
-    return named_files(PlacedSource(path=path), project, project)
+def _own_files(path: str, raw: Path, project: Path) -> list[NamedFile]:
+    return named_files(PlacedSource(path=path), raw, project)
