@@ -163,6 +163,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
                     "family": name,
                     "n_labels": n_labels,
                     "label_fraction": share,
+                    "class_share": share,
                     "folds": 1,
                     "draw": draw,
                     "value": truly[j] + shift[j],

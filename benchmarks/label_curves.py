@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves
+from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves, gather_curve_scores
 from emb_pipeline.statistics.resampling import Resampling
 
 N_LABELS = 6000
@@ -83,6 +83,7 @@ def simulated(
                     "family": name,
                     "n_labels": count,
                     "label_fraction": fraction,
+                    "class_share": fraction,
                     "folds": 1,
                     "draw": draw,
                     "value": each[:, number].mean(),
@@ -104,7 +105,7 @@ def points(n: int) -> None:
             rng, held = np.random.default_rng(1), []
             for _ in range(n):
                 data = simulated(curve, rng, n_draws=n_draws, draw_sd=draw_sd)
-                found = build_learning_curves(*data, {"topic": "accuracy"}, RESAMPLING)[0]
+                found = build_learning_curves(gather_curve_scores(*data, {"topic": "accuracy"}), RESAMPLING)[0]
                 truth = curve(found["n_labels"].to_numpy(dtype=np.float64))
                 held.append((found["ci_low"] <= truth) & (truth <= found["ci_high"]))
             shares = np.mean(held, axis=0)
@@ -120,7 +121,7 @@ def doubling(n: int) -> None:
             truth = float(curve(np.array([2.0 * N_LABELS]))[0] - curve(np.array([1.0 * N_LABELS]))[0])
             for _ in range(n):
                 data = simulated(curve, rng, n_units=2000, draw_sd=draw_sd)
-                row = build_learning_curves(*data, {"topic": "accuracy"}, RESAMPLING)[0].iloc[-1]
+                row = build_learning_curves(gather_curve_scores(*data, {"topic": "accuracy"}), RESAMPLING)[0].iloc[-1]
                 if np.isfinite(row["doubling"]):
                     held.append(row["doubling_low"] <= truth <= row["doubling_high"])
                     width.append(row["doubling_high"] - row["doubling_low"])
@@ -139,7 +140,7 @@ def crossovers(n: int) -> None:
             rng, told = np.random.default_rng(3), 0
             for _ in range(n):
                 data = simulated(curve, rng, n_draws=n_draws, draw_sd=0.05, n_embeddings=n_embeddings)
-                found = build_learning_curves(*data, {"topic": "accuracy"}, RESAMPLING)[1]
+                found = build_learning_curves(gather_curve_scores(*data, {"topic": "accuracy"}), RESAMPLING)[1]
                 told += bool((found["verdict"] != "cannot be told").any())
             print(f"  {n_embeddings} embeddings, {n_draws:2} draws: {told / n:.3f}")
 

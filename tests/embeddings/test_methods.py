@@ -38,6 +38,7 @@ from emb_pipeline.embeddings.protocols import (
     VectorRecommender,
     WordEncoder,
     fit_encode,
+    learns_from_labels,
 )
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.registry import METHODS
@@ -70,6 +71,7 @@ SMALL: dict[str, Any] = {
     "layers": 1,
     "vocabulary": 100,
     "max_tokens": 500,
+    "max_steps": 3,
     "dims": 4,
     "depth": 1,
     "synonyms": [["cat", "dog"]],
@@ -149,6 +151,8 @@ class Workbench:
         """As many lines as the method builds on: the one that loads word vectors, and others that are fitted."""
         if method.bases is None:
             return []
+        if method.bases.artifact is not None:
+            return [first(method.bases.artifact)]
         able = [line for line in METHODS.values() if line.supports & method.bases.supports and line.source == "task"]
         return [first("vectors"), *able][: method.bases.fewest]
 
@@ -207,7 +211,8 @@ def abilities(encoder: Any) -> set[str]:
     recommends = isinstance(encoder, TaskRecommender) or isinstance(getattr(encoder, "recommender", None), TaskRecommender)
     embeds = isinstance(encoder, TextEncoder | TaskEncoder | LabeledTaskEncoder) and not recommends
     uses: dict[Support, bool] = {
-        "texts": embeds and can_encode(encoder, Texts(SENTENCES * 3)),
+        "texts": embeds and not learns_from_labels(encoder) and can_encode(encoder, Texts(SENTENCES * 3)),
+        "labeled_texts": embeds and learns_from_labels(encoder) and can_encode(encoder, Texts(SENTENCES * 3)),
         "columns": embeds and depends_on_columns(encoder),
         "tokens": isinstance(encoder, WordEncoder | TokenEncoder | TaskWordEncoder),
         "search": isinstance(encoder, Searcher),
@@ -240,7 +245,7 @@ def test_it_supports_what_its_encoder_can_do(method: Method, bench: Workbench) -
     assert abilities(bench.encoder(method)) == set(method.supports)
 
 
-@of_those_that_support("texts")
+@of_those_that_support("texts", "labeled_texts")
 def test_texts_become_finite_vectors(method: Method, bench: Workbench) -> None:
     encoder = fitted(bench.encoder(method))
     vectors = encoder.encode(NEW)
@@ -311,7 +316,7 @@ def test_a_recommender_by_attributes_scores_every_item_for_every_user(method: Me
 
 
 def test_what_is_exported_gives_equal_answers(method: Method, bench: Workbench, tmp_path: Path) -> None:
-    if not method.supports & {"texts", "search", "columns"}:
+    if not method.supports & {"texts", "labeled_texts", "search", "columns"}:
         assert bool(method.export) == recommends_by_vectors(method, bench), "or it answers with vectors of users and items"
         return
     if "search" in method.supports:

@@ -293,19 +293,6 @@ def similarity() -> Case:
     return found, {"spearman": spearmanr(own, scores).statistic, "pearson": pearsonr(own, scores).statistic}
 
 
-def classification_without_labels() -> Case:
-    """The nearest of three descriptions; all other metrics are those of the other cases."""
-    rng = np.random.default_rng(9)
-    texts, labels = names("text ", 90).tolist(), np.array(["a", "b", "c"])[rng.integers(3, size=90)]
-    task = ClassificationTask("t", names("e", 90), Texts(texts), labels, np.repeat(["train", "test"], 45))
-    kind, described = KINDS["classification"], {"a": "first words", "b": "second words", "c": "third words"}
-    options = kind.options(class_descriptions=described, label_draws=0, training_draws=0)
-    found = kind.evaluate_embedding(task, RandomVectors(), options, seed=0)
-    nearest = np.array(list("abc"))[cosines(texts, list(described.values())).argmax(axis=1)]
-    right = sklearn_metrics.accuracy_score(labels[45:], nearest[45:])
-    return found, {**found.metrics, "accuracy_zero_shot": right}
-
-
 def clustering() -> Case:
     """The library's own k-means from the same centers, and its scores."""
     rng = np.random.default_rng(8)
@@ -384,7 +371,7 @@ def extractive_qa() -> Case:
 
 
 CASES: dict[str, list[Callable[[], Case]]] = {
-    "classification": [classification_without_labels, classification],
+    "classification": [classification],
     "multi_label": [multi_label],
     "retrieval": [lambda: retrieval("all"), lambda: retrieval("judged")],
     "recommendation": [recommendation],

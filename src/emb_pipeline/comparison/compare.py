@@ -32,6 +32,7 @@ from emb_pipeline.statistics.embedding_facts import (
 )
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.learning_curves import label_curves
+from emb_pipeline.statistics.learning_curves.zero_shot import build_zero_shot, gather_zero_shot
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.unseen import score_unseen
@@ -127,9 +128,12 @@ def _build_tables(
     cells, label_draws = measured.join("cells").to_pandas(), measured.join("label_draws").to_pandas()
     kind = KINDS[task.definition.kind]
     metrics = {NAME: task.definition.primary_metric}
-    scored = [each for each in read_task_scores(item_scores, training_draws=draws) if len(each.families) > 1]
-    curves = label_curves.gather_curve_scores(item_scores, label_draws, metrics)
-    claims = check_claims(scored, metrics, {}, options.resampling, {each.task: each.list_points() for each in curves})
+    without = gather_zero_shot(item_scores)
+    found = read_task_scores(item_scores, training_draws=draws)
+    scored = [each for each in found if len(each.families) > 1 or each.task in without]
+    curves = list(label_curves.gather_curve_scores(item_scores, label_draws, metrics, training_draws=draws))
+    points = {each.task: each.list_points() for each in curves}
+    claims = check_claims(scored, metrics, {}, options.resampling, points, without)
     failures = measured.failures
     board = statistics.build_leaderboard(
         item_scores,
@@ -140,9 +144,8 @@ def _build_tables(
         training_draws=draws,
     ).merge(facts[list(FACTS)].drop(columns="origin"), on="embedding", how="left", validate="many_to_one")
     compared = statistics.compare_embeddings(item_scores, metrics, options.resampling, claims=claims, training_draws=draws)
-    points, crossovers = label_curves.build_learning_curves(
-        item_scores, label_draws, metrics, options.resampling, training_draws=draws, claims=claims
-    )
+    of_counts, crossovers = label_curves.build_learning_curves(curves, options.resampling, claims=claims)
+    zero_shot = build_zero_shot(item_scores, curves, metrics, options.resampling, claims, training_draws=draws)
     run = RunScores(item_scores, draws, cells, label_draws, make_table([], REQUEST_TIMES), metrics)
     chosen, relaxations, joint = decide_tasks(run, list_candidates(facts), decision, options.resampling)
     if not chosen.empty:
@@ -165,8 +168,9 @@ def _build_tables(
         comparisons=compared,
         **({"pair_outcomes": items[0][0], "item_examples": items[0][1].to_pandas()} if items else {}),
         any_difference=any_difference.check_any_differences(claims, list_controls(facts), options.level),
-        learning_curves=add_origins(points, facts),
+        learning_curves=add_origins(of_counts, facts),
         crossovers=crossovers,
+        zero_shot=add_origins(zero_shot, facts),
         decision=chosen,
         relaxations=relaxations,
         budget_choices=decide_under_budgets(run, list_candidates(facts), decision, options.resampling),

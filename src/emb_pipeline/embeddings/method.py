@@ -11,7 +11,9 @@ from typing import Any, Literal, cast
 
 from emb_pipeline.embeddings.options import Options
 
-Support = Literal["texts", "columns", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"]
+Support = Literal[
+    "texts", "labeled_texts", "columns", "tokens", "search", "answers", "interactions", "user_attributes", "item_attributes"
+]
 FOR_PEOPLE: Mapping[str, bool] = MappingProxyType({"for_people": True})
 """Metadata of a field that holds words for people: they make nothing stale but what shows them."""
 Source = Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
@@ -56,6 +58,8 @@ class Bases:
         Such an embedding in words, and in the plural.
     fewest, most : int
         How many of them there may be.
+    artifact : {"encoder"}, optional
+        What the training of each must have left; None where it does not matter.
     """
 
     supports: frozenset[Support]
@@ -63,6 +67,12 @@ class Bases:
     several: str
     fewest: int = 1
     most: int = 1
+    artifact: Literal["encoder"] | None = None
+
+    def admit(self, method: Method) -> bool:
+        """Tell whether embeddings of a method may be among them."""
+        is_left = self.artifact is None or (method.artifact == self.artifact and method.trains_on)
+        return bool(self.supports & method.supports) and is_left
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,7 @@ class Method:
         with something added or taken away.
     supports : frozenset of Support
         What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
+        ``labeled_texts``: vectors of texts, once it is fitted on texts with their classes.
     build : str
         Place of what gives its encoder, searcher or recommender. Its parameters are those of ``options``, ``dim``,
         ``seed``, ``artifact``, ``text``, ``bases`` and ``encodings`` that it needs (see `factory.build_encoder`).
@@ -147,7 +158,7 @@ class Method:
     @property
     def is_dense(self) -> bool:
         """Tell whether it gives dense vectors of its own, whose dimension says something."""
-        return self.has_dim or (not self.sparse and bool(self.supports & {"texts", "columns", "tokens"}))
+        return self.has_dim or (not self.sparse and bool(self.supports & {"texts", "labeled_texts", "columns", "tokens"}))
 
     def load_trainer(self) -> Callable[..., Any]:
         """Import what trains, loads or derives its artifact."""

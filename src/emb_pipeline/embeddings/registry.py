@@ -22,6 +22,7 @@ from emb_pipeline.embeddings.columns.options import (
 )
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.few_shot.options import SetFitOptions
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions, LearnedSparseOptions
 from emb_pipeline.embeddings.method import Bases, Derivation, Method, Support
 from emb_pipeline.embeddings.options import Options
@@ -454,6 +455,19 @@ _LINES = (
         derivation=_REPAIR,
         **_WORD_VECTORS,
         made="retrofitted",
+    ),
+    Method(
+        "setfit",
+        "SetFit",
+        SetFitOptions,
+        "embedding",
+        frozenset({"labeled_texts"}),
+        "few_shot.setfit:SetFit",
+        has_dim=False,
+        export="contextual.contextual_encoder:ContextualEncoder",
+        derivation=Derivation("few_shot_tuning", "Tuned on the labels that the probe has: against the encoder as it is"),
+        bases=Bases(_TEXTS, "transformer", "transformers", artifact="encoder"),
+        made="tuned on pairs (SetFit)",
     ),
     Method(
         "value_texts",

@@ -123,7 +123,7 @@ def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, 
         bases = method.bases
 
         def fits(cell: Mapping[str, Any]) -> bool:
-            return bool(bases.supports & METHODS[cell["method"]].supports) and not cell.get("shuffle_labels")
+            return bases.admit(METHODS[cell["method"]]) and not cell.get("shuffle_labels")
 
         return bases.meaning, bases.several, fits
     artifact = "vectors" if method is not None and method.source == "vectors" else "encoder"

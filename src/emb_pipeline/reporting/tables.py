@@ -32,6 +32,7 @@ from emb_pipeline.statistics.label_errors import LABEL_ERRORS
 from emb_pipeline.statistics.label_errors import WITHOUT as WITHOUT_LABEL_ERRORS
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
+from emb_pipeline.statistics.learning_curves.zero_shot import ZERO_SHOT
 from emb_pipeline.statistics.parts_of_test import COLUMNS as RARE_VALUES
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
@@ -112,6 +113,7 @@ COLUMNS: Mapping[str, Schema] = {
     "closeness_savings": CLOSENESS_SAVINGS,
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
+    "zero_shot": {**ZERO_SHOT, **ORIGIN},
     "checks": columns_of(diagnostics.CHECKS),
     "neighbors": columns_of(diagnostics.NEIGHBORS),
     "overlaps": OVERLAPS,
@@ -169,8 +171,8 @@ class ReportTables:
         Whether embeddings differ at all.
     closeness, closeness_savings : DataFrame
         How measures that need no task go with scores on tasks, and what evaluating the first few by each would have lost.
-    learning_curves, crossovers : DataFrame
-        Scores by number of labels, and embeddings against the one that is best with all labels.
+    learning_curves, crossovers, zero_shot : DataFrame
+        Scores by number of labels, embeddings against the one that is best with all labels, and scores without labels.
     checks, neighbors, overlaps, word_map : DataFrame
         What word vectors know by themselves, the nearest words of some words, how many of them two embeddings share, and
         words in two dimensions.
@@ -212,6 +214,7 @@ class ReportTables:
     closeness_savings: pd.DataFrame = field(default_factory=partial(empty_table, "closeness_savings"))
     learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
     crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
+    zero_shot: pd.DataFrame = field(default_factory=partial(empty_table, "zero_shot"))
     checks: pd.DataFrame = field(default_factory=partial(empty_table, "checks"))
     neighbors: pd.DataFrame = field(default_factory=partial(empty_table, "neighbors"))
     overlaps: pd.DataFrame = field(default_factory=partial(empty_table, "overlaps"))

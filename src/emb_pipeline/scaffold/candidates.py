@@ -104,7 +104,7 @@ def choose_candidates(proposal: Proposal, missing: Collection[str] = ()) -> list
     One that is made of others takes part where these do.
     """
     kind = KINDS[proposal.kind]
-    asked = {"texts": proposal.has_texts, "columns": proposal.has_columns}
+    asked = {"texts": proposal.has_texts, "labeled_texts": proposal.has_texts, "columns": proposal.has_columns}
     requires = (kind.requires - asked.keys()) | {
         name for name, is_there in asked.items() if is_there and name in kind.requires | {"columns"}
     }

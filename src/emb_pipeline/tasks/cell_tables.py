@@ -39,6 +39,7 @@ LABEL_DRAWS = pa.schema(
         ("task", pa.string()),
         ("n_labels", pa.int64()),
         ("label_fraction", pa.float64()),
+        ("class_share", pa.float64()),
         ("folds", pa.int64()),
         ("draw", pa.int64()),
         ("value", pa.float64()),

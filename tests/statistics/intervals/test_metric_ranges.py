@@ -23,7 +23,7 @@ from emb_pipeline.statistics.intervals.bootstrap import (
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.intervals.pseudo_values import compute_coverage, compute_ratio, compute_spearman
 from emb_pipeline.statistics.leaderboard import build_leaderboard, compare_embeddings
-from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves
+from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves, gather_curve_scores
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.system_scores import SystemScores
 
@@ -167,12 +167,15 @@ def test_curves_stay_in_range_though_draws_of_the_labels_add_noise() -> None:
                     "family": f"domain.{name}",
                     "n_labels": n_labels,
                     "label_fraction": fraction,
+                    "class_share": fraction,
                 }
                 | {"folds": 1, "draw": draw, "value": 0.9 + 0.05 * draw}
                 for name in "ab"
                 for draw in range(3)
             ]
-    curves, crossovers = build_learning_curves(pd.concat(parts), pd.DataFrame(draws), {"t": "accuracy"}, QUICK)
+    curves, crossovers = build_learning_curves(
+        gather_curve_scores(pd.concat(parts), pd.DataFrame(draws), {"t": "accuracy"}), QUICK
+    )
     assert (curves["ci_low"] >= 0).all() and (curves["ci_high"] <= 1).all()
     said = curves.dropna(subset="doubling")
     assert (said["doubling_low"] >= -1).all() and (said["doubling_high"] <= 1).all()

@@ -159,6 +159,7 @@ def _measured(
                         "family": embedding,
                         "n_labels": count,
                         "label_fraction": fraction,
+                        "class_share": fraction,
                         "folds": 1,
                         "draw": draw,
                         "value": score.mean(),
@@ -172,7 +173,7 @@ def _measured(
 
 
 def _curves(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int = 400) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return build_learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=resamples))
+    return build_learning_curves(gather_curve_scores(*measured, {"topic": "accuracy"}), Resampling(resamples=resamples))
 
 
 def test_each_number_of_labels_has_its_mean_and_an_interval_of_units_and_draws() -> None:
@@ -251,8 +252,10 @@ def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     metrics, resampling = {"topic": "accuracy"}, Resampling(resamples=400, permutations=199)
     (scores,) = gather_curve_scores(table, draws, metrics)
     claims = check_claims(list(read_task_scores(table)), metrics, {}, resampling, {"topic": scores.list_points()})
-    told = build_learning_curves(table, draws, metrics, resampling, claims=claims)[1]
-    untold = build_learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
+    told = build_learning_curves(gather_curve_scores(table, draws, metrics), resampling, claims=claims)[1]
+    untold = build_learning_curves(
+        gather_curve_scores(table, draws, metrics), resampling, claims=claims.assign(p_adjusted=0.06)
+    )[1]
     assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["inconclusive"]
     assert untold["n_labels"].isna().all()
 

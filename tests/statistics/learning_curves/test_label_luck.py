@@ -11,7 +11,7 @@ import pytest
 from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority
 from emb_pipeline.statistics.decision.scored import Criterion, Scored
-from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
+from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_luck, estimate_label_variance
 from emb_pipeline.statistics.system_scores import SystemScores
 
 
@@ -23,6 +23,7 @@ def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000, folds: in
                 "family": "abcdefgh"[j],
                 "n_labels": n_labels,
                 "label_fraction": n_labels / n_all,
+                "class_share": n_labels / n_all,
                 "folds": folds,
                 "draw": i,
                 "value": value,
@@ -84,3 +85,15 @@ def test_scores_of_other_numbers_of_labels_are_named() -> None:
     assert found[250].note == "scores of 100 labels stand for 250" and found[100].note == found[None].note == ""
     assert find_affordable_labels(draws.iloc[:0], 20).note == "scores of all labels stand for 20: fewer were not measured"
     assert "one draw of labels" in find_affordable_labels(_draws(np.ones((1, 1))), 100).note
+
+
+def test_draws_of_as_many_labels_of_each_class_hold_the_luck_of_a_small_class() -> None:
+    """Each label adds its part to the score; 10 of 40 labels of one class and 10 of 400 of another are drawn."""
+    rng, sizes, k, n_draws, estimates, means = np.random.default_rng(0), (40, 400), 10, 5, [], []
+    share = np.mean([k / size for size in sizes])
+    for _ in range(600):
+        parts = [rng.standard_normal(size) for size in sizes]
+        drawn = np.array([[sum(rng.choice(part, k, replace=False).mean() for part in parts)] for _ in range(n_draws)])
+        means.append(drawn.mean())
+        estimates.append(estimate_label_luck(drawn, drawn, overlap=share / (1 - share)).covariance[0, 0])
+    assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.15)

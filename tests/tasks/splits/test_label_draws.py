@@ -67,9 +67,22 @@ def test_item_scores_are_means_over_draws_by_hand() -> None:
     assert table["value"].to_pylist() == [0.5, 0.0, 0.75] and table["group_id"].to_pylist() == ["a", "b", "a"]
     assert set(table["label_fraction"].to_pylist()) == {0.25} and set(table["metric"].to_pylist()) == {"f1"}
     assert drawn.draws() == [
-        {"n_labels": 10, "label_fraction": 0.25, "folds": 1, "draw": 0, "value": 0.5},
-        {"n_labels": 10, "label_fraction": 0.25, "folds": 1, "draw": 1, "value": pytest.approx(1 / 3)},
+        {"n_labels": 10, "label_fraction": 0.25, "class_share": 0.25, "folds": 1, "draw": 0, "value": 0.5},
+        {"n_labels": 10, "label_fraction": 0.25, "class_share": 0.25, "folds": 1, "draw": 1, "value": pytest.approx(1 / 3)},
     ]
+
+
+def test_balanced_parts_have_as_many_of_each_class_and_hold_the_smaller_ones() -> None:
+    codes = np.repeat([0, 1, 2], [50, 30, 10])
+    sizes = np.array([50.0, 30, 10])
+    drawn = LabelDraws.plan_balanced("f1", (8, 2), n_labels=90, class_sizes=sizes, n_units=4, n_draws=2)
+    assert drawn.counts == [6, 24]
+    parts = dict(drawn.parts(codes))
+    for (row, draw), part in parts.items():
+        assert np.bincount(codes[part]).tolist() == [[2, 2, 2], [8, 8, 8]][row]
+        assert set(parts[0, draw]) <= set(part)
+    assert drawn.draws()[0]["class_share"] == pytest.approx((2 / 50 + 2 / 30 + 2 / 10) / 3)
+    assert drawn.draws()[0]["label_fraction"] == pytest.approx(6 / 90)
 
 
 def test_without_draws_there_is_nothing_to_fit() -> None:
@@ -83,6 +96,12 @@ def test_without_draws_there_is_nothing_to_fit() -> None:
     [
         (SequenceLabelingOptions, {"label_counts": [100]}, "label_counts are given, but label_draws is 0: set it to 3"),
         (ClassificationOptions, {"label_counts": [100], "label_draws": 0}, "label_counts are given, but label_draws is 0"),
+        (ClassificationOptions, {"labels_per_class": [8], "label_draws": 0}, "labels_per_class are given, but label_draws"),
+        (
+            ClassificationOptions,
+            {"labels_per_class": [8], "label_counts": [30]},
+            "label_counts and labels_per_class are given",
+        ),
         (ClassificationOptions, {"label_counts": [1, 30]}, "label_counts.0\n.*greater than or equal to 2"),
         (ClassificationOptions, {"label_counts": []}, "label_counts\n.*at least 1 item"),
         (SequenceLabelingOptions, {"label_draws": -1}, "label_draws\n.*greater than or equal to 0"),

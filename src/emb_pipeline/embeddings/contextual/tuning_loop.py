@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from emb_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     import torch
+
+AnyBatch = TypeVar("AnyBatch")
 
 _BATCHES_PER_BUCKET = 20
 """Batches whose examples are sorted by length together: little padding, and still another order in each pass."""
@@ -130,20 +132,14 @@ class TransformerTraining:
         weights = np.ones(len(lengths)) if weights is None else weights
         if options.max_examples is not None and len(train) > options.max_examples:
             train = np.sort(rng.permutation(train)[: options.max_examples])
-        trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-        optimizer = self._make_optimizer(trained, head)
-        n_steps = options.epochs * -(-len(train) // options.batch_size)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._scale_step(step, n_steps))
+        trained = self._list_trained()
+        take_step = self._prepare_steps(trained, head, options.epochs * -(-len(train) // options.batch_size))
         losses = [self._measure_held_out_loss(lengths, tested, loss_of, weights)]
         best = [parameter.detach().clone() for parameter in (*trained, *head)]
         for _ in range(options.epochs):
             self._model.train()
             for rows in _draw_batches(train, lengths, options.batch_size, rng):
-                loss_of(rows).backward()
-                torch.nn.utils.clip_grad_norm_([*trained, *head], 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
-                schedule.step()
+                take_step(loss_of(rows))
             losses.append(self._measure_held_out_loss(lengths, tested, loss_of, weights))
             remedy = f"lower learning_rate (now {options.learning_rate:g})"
             require_converging("fine-tuning", f"epoch {len(losses) - 1}", losses[-1], remedy)
@@ -155,6 +151,34 @@ class TransformerTraining:
             for parameter, value in zip((*trained, *head), best, strict=True):
                 parameter.copy_(value)
         return losses
+
+    def take_steps(self, batches: Sequence[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor]) -> list[float]:
+        """Take one step on each batch, and keep the last one: nothing is held out. Returns the loss of each step."""
+        take_step = self._prepare_steps(self._list_trained(), (), len(batches))
+        self._model.train()
+        losses = [take_step(loss_of(batch)) for batch in batches]
+        self._model.eval()
+        return losses
+
+    def _list_trained(self) -> list[Any]:
+        return [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+
+    def _prepare_steps(self, trained: Sequence[Any], head: Sequence[Any], n_steps: int) -> Callable[[torch.Tensor], float]:
+        """Prepare steps of an optimizer, each given a loss: it returns the loss's value."""
+        import torch
+
+        optimizer = self._make_optimizer(trained, head)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._scale_step(step, n_steps))
+
+        def take_step(loss: torch.Tensor) -> float:
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([*trained, *head], 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+            return float(loss.detach())
+
+        return take_step
 
     def write(self, folder: Path) -> EncoderFolder:
         """Write the tuned model next to the base's tokenizer and settings."""

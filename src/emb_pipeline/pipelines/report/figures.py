@@ -41,9 +41,9 @@ def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Fig
     )
 
 
-def draw_learning_curve(curves: pa.Table, task: str, kind: str) -> go.Figure:
+def draw_learning_curve(curves: pa.Table, zero_shot: pa.Table, task: str, kind: str) -> go.Figure:
     """Draw the primary metric against the number of labels."""
-    return plot_learning_curves(curves.to_pandas(), task, labels=name_labels(kind))
+    return plot_learning_curves(curves.to_pandas(), task, labels=name_labels(kind), zero_shot=zero_shot.to_pandas())
 
 
 def draw_search(searches: pa.Table, task: str) -> go.Figure:

@@ -36,6 +36,7 @@ from emb_pipeline.statistics.embedding_facts import (
 )
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.learning_curves import label_curves
+from emb_pipeline.statistics.learning_curves.zero_shot import build_zero_shot, gather_zero_shot
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.parts_of_test import score_parts
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
@@ -59,12 +60,13 @@ def test_differences(
     """
     item_scores, metrics, known = read_item_scores(scores), find_primary_metrics(scores), read_facts(facts)
     found = read_task_scores(item_scores, training_draws=read_training_draws(scores))
-    tasks = [each for each in found if len(each.families) > 1]
+    without = gather_zero_shot(item_scores)
+    tasks = [each for each in found if len(each.families) > 1 or each.task in without]
     trained = select_trained_on_corpus(known)
     designs = {each.task: cross_factors(each, metrics[each.task], trained) for each in tasks}
     curves = label_curves.gather_curve_scores(item_scores, concatenate_tables(scores, "label_draws"), metrics)
     points = {each.task: each.list_points() for each in curves}
-    claims = check_claims(tasks, metrics, designs, options.resampling, points)
+    claims = check_claims(tasks, metrics, designs, options.resampling, points, without)
     return claims, any_difference.check_any_differences(claims, list_controls(known), options.level)
 
 
@@ -146,18 +148,15 @@ def measure_factors(
 
 def measure_learning_curves(
     options: ReportOptions, facts: pa.Table, claims: pa.Table, **scores: Scores
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure scores by number of labels, and find which embedding is ahead of the best one when labels are few."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Measure scores by number of labels and without any; find which embedding is ahead of the best one with few labels."""
     item_scores, draws = read_item_scores(scores), concatenate_tables(scores, "label_draws")
-    curves, crossovers = label_curves.build_learning_curves(
-        item_scores,
-        draws,
-        find_primary_metrics(scores),
-        options.resampling,
-        training_draws=read_training_draws(scores),
-        claims=claims.to_pandas(),
-    )
-    return add_origins(curves, read_facts(facts)), crossovers
+    metrics, tested, again = find_primary_metrics(scores), claims.to_pandas(), read_training_draws(scores)
+    gathered = list(label_curves.gather_curve_scores(item_scores, draws, metrics, training_draws=again))
+    curves, crossovers = label_curves.build_learning_curves(gathered, options.resampling, claims=tested)
+    zero_shot = build_zero_shot(item_scores, gathered, metrics, options.resampling, tested, training_draws=again)
+    known = read_facts(facts)
+    return add_origins(curves, known), crossovers, add_origins(zero_shot, known)
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
         node(
             nodes.measure_learning_curves,
             {**grid, **compared},
-            ["learning_curves", "crossovers"],
+            ["learning_curves", "crossovers", "zero_shot"],
             name="measure_learning_curves",
         ),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
@@ -215,7 +215,7 @@ def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> l
     drawn = [f"{task}_{figure}_figure" for figure in figures.TASK_FIGURES]
     steps = [node(figures.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
     if has_curve:
-        of_curve = ["learning_curves", name, f"params:tasks.{task}.kind"]
+        of_curve = ["learning_curves", "zero_shot", name, f"params:tasks.{task}.kind"]
         steps.append(node(figures.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
     if "search" in kind.requires:
         steps.append(node(figures.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))

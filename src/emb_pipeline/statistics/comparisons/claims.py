@@ -39,7 +39,7 @@ CLAIMS = {
     "critical": "float64",
     "n": "int64",
 }
-PAIR, FACTOR, CURVE, ACROSS = "pair", "factor", "curve", "across tasks"
+PAIR, FACTOR, CURVE, ZERO_SHOT, ACROSS = "pair", "factor", "curve", "zero-shot", "across tasks"
 ALL_LABELS = 0
 """``n_labels`` of what learnt from all labels."""
 _TEXTS = [name for name, kind in CLAIMS.items() if kind == "string"]
@@ -51,8 +51,11 @@ def check_claims(
     designs: Mapping[str, Sequence[Design]],
     resampling: Resampling,
     curves: Mapping[str, Sequence[CurvePoint]] | None = None,
+    zero_shot: Mapping[str, ZeroShotPoint] | None = None,
 ) -> pd.DataFrame:
     """Test all pairs of embeddings, all factors, all points of learning curves, and the averages over tasks.
+
+    Each point of a curve is tested against the same embedding without labels, too, where that was scored.
 
     One family: whichever of these hypotheses are true, and however far the others are from it, the probability that any true
     one is rejected is at most the level (`run_step_down_tests`).
@@ -69,6 +72,8 @@ def check_claims(
         Flips, level and seed.
     curves : mapping of str to sequence of CurvePoint, optional
         Scores with fewer labels.
+    zero_shot : mapping of str to ZeroShotPoint, optional
+        Scores without labels.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def check_claims(
         to the labels that happened to be learnt from. ``critical``: what a statistic has to exceed among those that were
         not rejected.
     """
-    points = curves or {}
+    points, without = curves or {}, zero_shot or {}
     trainings: dict[str, int] = {}
     for task in tasks:
         for design in designs.get(task.task, ()):
@@ -89,7 +94,12 @@ def check_claims(
     sets, rows = [], []
     for task in tasks:
         tested, of_task = _build_task_claims(
-            task, metrics[task.task], designs.get(task.task, ()), points.get(task.task, ()), trainings
+            task,
+            metrics[task.task],
+            designs.get(task.task, ()),
+            points.get(task.task, ()),
+            without.get(task.task),
+            trainings,
         )
         sets.append(tested)
         rows.append(of_task)
@@ -131,6 +141,29 @@ class CurvePoint:
     embeddings: list[str]
     scores: np.ndarray
     extra: ExtraVariance
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShotPoint:
+    """Scores of a task's embeddings without labels.
+
+    Attributes
+    ----------
+    embeddings : list of str
+        Names of the columns, seeds averaged.
+    scores : ndarray of shape (n_units, n_embeddings)
+        Item scores, in the unit order of the task.
+    """
+
+    embeddings: list[str]
+    scores: np.ndarray
+
+
+def select_zero_shot_tests(claims: pd.DataFrame, task: str, embeddings: Sequence[str], n_labels: int = ALL_LABELS) -> Tests:
+    """The tests of embeddings with so many labels against the same ones without, in this order."""
+    rows = claims[(claims["family"] == ZERO_SHOT) & (claims["task"] == task) & (claims["n_labels"] == n_labels)]
+    chosen = rows.set_index("embedding_a", drop=False).loc[list(embeddings)]
+    return _combine_tests(chosen, np.ones(len(chosen)), claims)
 
 
 def select_pair_tests(
@@ -176,7 +209,12 @@ def _list_trained_families(task: TaskScores, designs: Mapping[str, Sequence[Desi
 
 
 def _build_task_claims(
-    task: TaskScores, metric: str, designs: Sequence[Design], points: Sequence[CurvePoint], trainings: Mapping[str, int]
+    task: TaskScores,
+    metric: str,
+    designs: Sequence[Design],
+    points: Sequence[CurvePoint],
+    without: ZeroShotPoint | None,
+    trainings: Mapping[str, int],
 ) -> tuple[Tested, list[dict[str, object]]]:
     place = {"task": task.task, "metric": metric, "n": len(task.groups)}
     names, scores = list(task.families), task.metrics[metric]
@@ -203,7 +241,9 @@ def _build_task_claims(
     pairs += [(len(names) + row, len(names) + n_contrasts + row) for row in range(n_contrasts)]
     rows += [{**place, "family": FACTOR, **keys} for keys in map(describe_contrast, list_contrasts(designs))]
     of_points = []
+    columns_of = {ALL_LABELS: {name: number for number, name in enumerate(names)}}
     for point in points:
+        columns_of[point.n_labels] = {name: n_columns + number for number, name in enumerate(point.embeddings)}
         couples = list(combinations(range(len(point.embeddings)), 2))
         pairs += [(n_columns + a, n_columns + b) for a, b in couples]
         rows += [
@@ -219,10 +259,24 @@ def _build_task_claims(
         of_points.append((point.extra, n_columns))
         blocks.append(point.scores)
         n_columns += len(point.embeddings)
+    if without is not None:
+        tested = [
+            (columns[name], n_columns + number, n_labels, name)
+            for n_labels, columns in columns_of.items()
+            for number, name in enumerate(without.embeddings)
+            if name in columns
+        ]
+        pairs += [(a, b) for a, b, _, _ in tested]
+        rows += [
+            {**place, "family": ZERO_SHOT, "n_labels": n_labels, "embedding_a": name, "embedding_b": name}
+            for _, _, n_labels, name in tested
+        ]
+        blocks.append(without.scores)
+        n_columns += len(without.embeddings)
     extra = [(task.estimate_extra_variance(metric), _place_weights(made, 0, n_columns))]
     extra += [(each, _place_weights(np.eye(len(each.covariance)), start, n_columns)) for each, start in of_points]
     seed_weights = np.zeros((len(trainings), len(pairs)))
-    first = len(pairs) - sum(1 for row in rows if row["family"] in (FACTOR, CURVE))
+    first = len(pairs) - sum(1 for row in rows if row["family"] != PAIR)
     for row, name in enumerate(task.embeddings):
         if name in trainings and n_contrasts:
             seed_weights[trainings[name], first : first + n_contrasts] = weights[row]

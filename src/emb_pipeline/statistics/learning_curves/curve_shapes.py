@@ -102,24 +102,24 @@ def extrapolate(points: CurvePoints, *, highest: float, level: float, rng: np.ra
     n = len(points.counts)
     unfitted = np.full(n, np.nan)
     if n < FEWEST_COUNTS:
-        return _explain_silence(f"a curve of {n} numbers of labels is too short, {FEWEST_COUNTS} are needed", unfitted)
+        return explain_silence(f"a curve of {n} numbers of labels is too short, {FEWEST_COUNTS} are needed", unfitted)
     if not np.isfinite(points.freedom).all():
-        return _explain_silence("the luck of the labels is not known at each number of them: that takes two draws", unfitted)
+        return explain_silence("the luck of the labels is not known at each number of them: that takes two draws", unfitted)
     foretold = _Fit(points.take_first(n - 1), float(points.counts[-1]), highest, rng).draw_measured(points, rng)
     if not len(foretold):
-        return _explain_silence("no family of curves stays in the metric's range", unfitted)
+        return explain_silence("no family of curves stays in the metric's range", unfitted)
     tail = 50 * (1 - level)
     check = tuple(float(each) for each in np.percentile(foretold, [50, tail, 100 - tail]))
     last = points.values[-1]
     p = max(2 * min((foretold >= last).mean(), (foretold <= last).mean()), 1 / len(foretold))
     fit = _Fit(points, 2.0 * float(points.counts[-1]), highest, rng)
     if fit.p < FIT_LEVEL:
-        return _explain_silence("no family of curves fits its points", fit.fitted, *check)
+        return explain_silence("no family of curves fits its points", fit.fitted, *check)
     if p < HELD_OUT_LEVEL:
-        return _explain_silence("its last point is not where the points before it foretell", fit.fitted, *check)
+        return explain_silence("its last point is not where the points before it foretell", fit.fitted, *check)
     gains = fit.compute_gains()
     if not len(gains):
-        return _explain_silence("no family of curves stays in the metric's range", fit.fitted, *check)
+        return explain_silence("no family of curves stays in the metric's range", fit.fitted, *check)
     low, middle, high = np.percentile(gains, [tail, 50, 100 - tail])
     wider = max(1.0, float(-ndtri(min(p, 1.0) / 2)))
     return Extrapolation(
@@ -132,7 +132,8 @@ def extrapolate(points: CurvePoints, *, highest: float, level: float, rng: np.ra
     )
 
 
-def _explain_silence(reason: str, fitted: np.ndarray, *check: float) -> Extrapolation:
+def explain_silence(reason: str, fitted: np.ndarray, *check: float) -> Extrapolation:
+    """Say why no gain is given, with the weighed curves and the check of the last point as far as they are known."""
     return Extrapolation(float("nan"), float("nan"), float("nan"), reason, fitted, *check)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers, list_pairs
-from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, Extrapolation, extrapolate
+from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, Extrapolation, explain_silence, extrapolate
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_luck
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, list_tables, make_table, read_task_scores
@@ -61,6 +61,8 @@ class CurveScores:
         Labels, ascending; the last is all of them.
     fractions, n_draws : ndarray of shape (n_counts,)
         Share of all labels, and draws of the labels.
+    is_balanced : bool
+        True where fewer labels are as many of each class, and all of them are not.
     scores : list of ndarray of shape (n_units, n_embeddings)
         Item scores at each count, means over draws, on the same units.
     groups : ndarray of shape (n_units,)
@@ -81,6 +83,7 @@ class CurveScores:
     groups: np.ndarray
     extra: list[ExtraVariance]
     draw_sd: np.ndarray
+    is_balanced: bool = False
 
     @property
     def values(self) -> np.ndarray:
@@ -96,20 +99,14 @@ class CurveScores:
 
 
 def build_learning_curves(
-    item_scores: Scores,
-    draws: pd.DataFrame,
-    metrics: Mapping[str, str],
-    resampling: Resampling | None = None,
-    *,
-    training_draws: pa.Table | None = None,
-    claims: pd.DataFrame | None = None,
+    tasks: Iterable[CurveScores], resampling: Resampling | None = None, *, claims: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few.
 
     Parameters
     ----------
-    item_scores, draws, metrics, training_draws
-        As for `gather_curve_scores`.
+    tasks : iterable of CurveScores
+        Of `gather_curve_scores`.
     resampling : Resampling, optional
         How intervals are made.
     claims : DataFrame, optional
@@ -137,7 +134,7 @@ def build_learning_curves(
     chosen = resampling or Resampling()
     curves: list[dict[str, object]] = []
     crossed: list[dict[str, object]] = []
-    for scores in gather_curve_scores(item_scores, draws, metrics, training_draws=training_draws):
+    for scores in tasks:
         resampled = resample_values(scores, chosen)
         curves += _build_rows(scores, resampled, chosen)
         band = Band(scores.values, resampled, scores.extra, chosen)
@@ -160,9 +157,10 @@ def gather_curve_scores(
     ----------
     item_scores : DataFrame, Table or iterable of Table
         Item scores of all cells; rows with a ``label_fraction`` below 1 are means over draws of a part of the labels.
-    draws : DataFrame of task, embedding, family, n_labels, label_fraction, folds, draw, value
+    draws : DataFrame of task, embedding, family, n_labels, label_fraction, class_share, folds, draw, value
         The mean score of each draw; the same draw is the same labels for all embeddings. ``folds`` is the number of
-        folds that each mean is over, 1 for a split.
+        folds that each mean is over, 1 for a split. ``class_share`` is the share of a class's labels that was drawn, in the
+        mean over classes: the ``label_fraction`` where each class was drawn in its share.
     metrics : mapping of str to str
         The metric of each task; tasks that are not in ``draws`` have no curve.
     training_draws : Table, optional
@@ -253,6 +251,7 @@ def _build_curve_scores(
     tables: Sequence[pa.Table], draws: pd.DataFrame, task: str, metric: str, training_draws: pa.Table | None
 ) -> CurveScores:
     parts = draws.drop_duplicates(["n_labels", "label_fraction"]).sort_values("n_labels")
+    shares = parts["class_share"].to_numpy()
     counts, fractions = parts["n_labels"].to_list(), [*parts["label_fraction"].to_list(), 1.0]
     n_labels = round(counts[0] / fractions[0])
     folds = int(draws["folds"].max())
@@ -263,7 +262,7 @@ def _build_curve_scores(
     names = [name for name in found[0].families if all(name in each.families for each in found)]
     matrices = [each.average_families(metric)[:, [list(each.families).index(name) for name in names]] for each in found]
     by_draw = [_average_draws(draws[draws["n_labels"] == count], names) for count in counts]
-    overlaps = [max(folds - 1, 1) * count / (n_labels - count) for count in counts]
+    overlaps = [max(folds - 1, 1) * share / (1 - share) for share in shares]
     of_labels = [
         find_share_of_labels(_select_single_seeds(each, metric, names), single)
         for each, (_, single) in zip(found[:-1], by_draw, strict=True)
@@ -272,11 +271,12 @@ def _build_curve_scores(
         estimate_label_luck(means, single, overlap=overlap, share=share)
         for (means, single), overlap, share in zip(by_draw, overlaps, of_labels, strict=True)
     ]
-    whole = _estimate_at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])
-    # What one label's part would be: the luck of a draw falls as one over its labels.
+    # The luck of a draw falls as one over its labels.
+    of_all = max(folds - 1, 1) * counts[-1] / n_labels / (1 - shares[-1])
+    whole = _estimate_at_all_labels(found[-1], metric, names, by_draw[-1][1], of_all, of_labels[-1])
     factors = [
-        (1 - count / n_labels) / count * (1 / len(means) + overlap)
-        for (means, _), count, overlap in zip(by_draw, counts, overlaps, strict=True)
+        (1 - share) / count * (1 / len(means) + overlap)
+        for (means, _), count, share, overlap in zip(by_draw, counts, shares, overlaps, strict=True)
     ]
     extra = raise_to_trend(own_luck, factors)
     if found[-1].estimate_extra_variance(metric).is_zero:
@@ -293,6 +293,7 @@ def _build_curve_scores(
         groups=found[-1].groups,
         extra=[*extra, whole],
         draw_sd=np.stack([*spread, np.zeros(len(names))], axis=1),
+        is_balanced=not np.allclose(shares, fractions[:-1]),
     )
 
 
@@ -376,6 +377,9 @@ def _extrapolate_curve(
     level: float,
     rng: np.random.Generator,
 ) -> Extrapolation:
+    if scores.is_balanced:
+        unfitted = np.full(len(scores.counts), np.nan)
+        return explain_silence("fewer labels were as many of each class, and all of them are not", unfitted)
     points = CurvePoints(
         counts=scores.counts,
         values=values,

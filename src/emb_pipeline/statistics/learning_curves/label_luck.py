@@ -20,7 +20,8 @@ def estimate_label_luck(draws: np.ndarray, single: np.ndarray, *, overlap: float
     single : ndarray of shape (n_draws, n_systems)
         The same of one seed of each system; equal to ``draws`` where there is one.
     overlap : float
-        ``m / (n - m)`` for draws of m of n labels; times ``folds - 1`` for a mean over folds.
+        ``m / (n - m)`` for draws of m of n labels; times ``folds - 1`` for a mean over folds. With strata of which other
+        shares are drawn it is ``f / (1 - f)`` of their mean share f, as if each stratum added the same part to the luck.
     share : float
         Part of the variance over draws that other test units would show, too (`find_share_of_labels`).
 
@@ -51,8 +52,8 @@ def estimate_label_variance(draws: pd.DataFrame, names: Sequence[str], label_fra
     Parameters
     ----------
     draws : DataFrame
-        A task's rows: ``family``, ``label_fraction``, ``n_labels``, ``folds``, ``draw``, ``value`` (the mean over all
-        units).
+        A task's rows: ``family``, ``label_fraction``, ``class_share``, ``n_labels``, ``folds``, ``draw``, ``value`` (the
+        mean over all units).
     names : sequence of str
         Families; the seeds of one are averaged. They learn from the same draws: luck that they share cancels in their
         differences.
@@ -76,5 +77,6 @@ def estimate_label_variance(draws: pd.DataFrame, names: Sequence[str], label_fra
         lacking = [name for name in names if means.empty or means[name].isna().any()]
         raise ValueError(f"{lacking[0]} lacks draws of {label_fraction:.3g} of the labels that others have")
     matrix = means.to_numpy()
-    overlap = max(int(rows["folds"].max()) - 1, 1) * label_fraction / (1 - label_fraction)
+    share = float(rows["class_share"].iloc[0])
+    overlap = max(int(rows["folds"].max()) - 1, 1) * share / (1 - share)
     return estimate_label_luck(matrix, matrix, overlap=overlap)

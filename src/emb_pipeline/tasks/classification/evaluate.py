@@ -21,7 +21,7 @@ from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.swapped import SwappedTexts, read_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.classification.zero_shot import ZERO_SHOT, ZeroShot
+from emb_pipeline.tasks.classification.zero_shot import ZeroShot
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.metrics.swap_scores import score_swapped
@@ -65,8 +65,8 @@ def evaluate_classification(
     Evaluation
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
         ``task.classes``); and ``macro_f1``, the primary metric and those that the options name, whose item scores are
-        pseudo-values (`intervals.class_metrics`). Besides them the primary metric from parts of the labels, and from
-        resamples of them; and for each list of words that are exchanged, those of
+        pseudo-values (`intervals.class_metrics`). Besides them the primary metric from parts of the labels, from none where
+        classes are described, and from resamples of them; and for each list of words that are exchanged, those of
         `emb_pipeline.tasks.metrics.swap_scores.score_swapped`.
 
     Raises
@@ -131,7 +131,7 @@ def _evaluate(
     tested = find_tested(folds)
     swapped = swap_test_texts(task.texts, tested, options.word_swaps, task.name)
     zero_shot = None
-    if options.class_descriptions and not shuffle_labels:
+    if options.class_descriptions and not shuffle_labels and not vectors.learns_from_labels:
         zero_shot = ZeroShot(task, options.class_descriptions)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
@@ -159,8 +159,10 @@ def _evaluate(
         n_draws=n_draws,
         labels=task.codes,
         gather=gather,
+        per_class=options.labels_per_class,
     )
-    again = LearnedAgain(metric, groups, folds, 0 if shuffle_labels else options.training_draws, gather)
+    n_again = 0 if shuffle_labels or vectors.learns_from_labels else options.training_draws
+    again = LearnedAgain(metric, groups, folds, n_again, gather)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -208,13 +210,12 @@ def _evaluate(
         training_draws=again.drawn.table(task.example_ids[tested]),
     )
     parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
-    metrics = scored.metrics
     if zero_shot is not None:
-        right = zero_shot.score(tested)
-        metrics = {**metrics, ZERO_SHOT: float(right.mean())}
-        parts.append(build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], {ZERO_SHOT: right}))
-    item_scores = pa.concat_tables([scored.item_scores, *parts])
-    return replace(scored, item_scores=item_scores, metrics=metrics)
+        without = {metric: zero_shot.score(tested, metric)}
+        parts.append(
+            build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], without, label_fraction=0.0)
+        )
+    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
 
 
 def _answer_on_resample(

@@ -36,23 +36,31 @@ class ClassificationOptions(FoldOptions):
         f"for a list of the package ({', '.join(SHIPPED)}); what changes is scored next to the texts as they are",
     )
 
-    class_descriptions: dict[str, str] = Field(
+    labels_per_class: tuple[Annotated[int, Field(ge=2)], ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="parts of the labels for the learning curve that hold so many of each class, in place of label_counts, "
+        "which hold each class in its share",
+    )
+    class_descriptions: dict[str, str] | Literal["names"] = Field(
         default_factory=dict,
-        description="what each class is about, in words: {sport: matches and athletes}. Test texts get the class whose "
-        "description is nearest, without any label: the metric accuracy_zero_shot",
+        description="what each class is about, in words: {sport: matches and athletes}, or names: the classes' names say "
+        "it. A test text gets the class whose description is nearest: the learning curve's point without labels",
     )
 
     @field_validator("class_descriptions")
     @classmethod
-    def _describe_something(cls, descriptions: dict[str, str]) -> dict[str, str]:
-        if empty := [name for name, words in descriptions.items() if not words.strip()]:
+    def _describe_something(cls, descriptions: dict[str, str] | Literal["names"]) -> dict[str, str] | Literal["names"]:
+        if descriptions != "names" and (empty := [name for name, words in descriptions.items() if not words.strip()]):
             raise ValueError(f"the description of '{empty[0]}' is empty")
         return descriptions
 
     @model_validator(mode="after")
-    def _is_judged_by_what_is_learned(self) -> Self:
-        if self.primary_metric == "accuracy_zero_shot":
-            raise ValueError("primary_metric: accuracy_zero_shot is of no labels, and tasks are judged by what probes learn")
+    def _parts_are_drawn_in_one_way(self) -> Self:
+        if self.labels_per_class is not None and self.label_counts is not None:
+            raise ValueError("label_counts and labels_per_class are given: parts hold each class in its share, or alike")
+        if self.labels_per_class is not None and self.label_draws == 0:
+            raise ValueError("labels_per_class are given, but label_draws is 0: set it to 5, say, or leave them out")
         return self
 
     @field_validator("swaps")

@@ -71,7 +71,8 @@ class ClassificationReader(ExamplesReader):
 
     def requires(self, source: Any) -> frozenset[str] | None:
         """Require vectors of texts; of examples with features, those of their columns will do, too."""
-        return frozenset({"texts"} if getattr(source, "features", None) is None else {"texts", "columns"})
+        of_texts = frozenset({"texts", "labeled_texts"})
+        return of_texts if getattr(source, "features", None) is None else of_texts | {"columns"}
 
 
 def complete_examples(examples: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:

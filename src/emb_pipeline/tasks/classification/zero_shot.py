@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
+from scipy.special import log_softmax
 
 from emb_pipeline.embeddings.encodings.vectors import score_pairs
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError, suggest
+from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
 from emb_pipeline.text.texts import Texts
-
-ZERO_SHOT = "accuracy_zero_shot"
-"""The metric."""
 
 
 class ZeroShot:
@@ -26,8 +26,8 @@ class ZeroShot:
     ----------
     task : ClassificationTask
         The texts.
-    descriptions : mapping of str to str
-        A description of each class.
+    descriptions : mapping of str to str, or "names"
+        A description of each class; ``names``: its name, with spaces for underscores.
 
     Raises
     ------
@@ -35,8 +35,10 @@ class ZeroShot:
         A class has no description, a description is of no class, or the examples have columns.
     """
 
-    def __init__(self, task: ClassificationTask, descriptions: Mapping[str, str]) -> None:
+    def __init__(self, task: ClassificationTask, descriptions: Mapping[str, str] | Literal["names"]) -> None:
         place, classes = f"{task.name}, class_descriptions", task.classes.tolist()
+        if descriptions == "names":
+            descriptions = {name: name.replace("_", " ") for name in classes}
         for name in descriptions:
             if name not in classes:
                 raise DataError(place, f"'{name}' is no class of the task", suggest(name, classes))
@@ -47,20 +49,18 @@ class ZeroShot:
             raise DataError(place, "descriptions are compared with texts, and its examples have columns", "leave them out")
         self._descriptions = Texts([descriptions[name] for name in classes])
         self._codes = task.codes
-        self._right = np.zeros(len(task.codes))
+        self._closeness = np.zeros((len(task.codes), len(classes)))
 
     def note(self, test: np.ndarray, of_test: Vectors, vectors: FoldVectors) -> None:
-        """Find the nearest class of a fold's test texts, whose vectors these are."""
+        """Compare a fold's test texts, whose vectors these are, with each class."""
         of_classes = vectors.encode(self._descriptions)
-        scores = np.column_stack(
-            [
-                score_pairs(of_test, of_classes[np.full(len(test), code)], vectors.similarity)
-                for code in range(len(self._descriptions))
-            ]
-        )
-        decided = scores.max(axis=1) > scores.min(axis=1)
-        self._right[test] = decided & (scores.argmax(axis=1) == self._codes[test])
+        for code in range(len(self._descriptions)):
+            of_class = of_classes[np.full(len(test), code)]
+            self._closeness[test, code] = score_pairs(of_test, of_class, vectors.similarity)
 
-    def score(self, tested: np.ndarray) -> np.ndarray:
-        """Score the tested texts: 1 where the nearest class is the right one, else 0."""
-        return np.asarray(self._right[tested])
+    def score(self, tested: np.ndarray, metric: str) -> np.ndarray:
+        """Score the tested texts by a metric of `emb_pipeline.statistics.intervals.class_metrics`: shape (n_tested,)."""
+        scores, codes = self._closeness[tested], self._codes[tested]
+        is_open = scores.max(axis=1) == scores.min(axis=1)
+        scores[is_open, codes[is_open]] -= 1
+        return np.asarray(compute_class_metrics([metric], codes, log_softmax(scores, axis=1))[metric])

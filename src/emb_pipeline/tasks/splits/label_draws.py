@@ -39,6 +39,10 @@ class LabelDraws:
         Labels to learn from; empty where there is no learning curve.
     scores : list of ndarray of shape (n_draws, n_units)
         Of each test unit, for each count. They are written here as the probes are fitted.
+    class_shares : list of float
+        Share of a class's labels that is drawn, for each count: the mean over classes.
+    is_balanced : bool
+        True where each class gives as many labels, and not its share.
     """
 
     metric: str
@@ -46,6 +50,8 @@ class LabelDraws:
     n_folds: int
     counts: list[int]
     scores: list[np.ndarray]
+    class_shares: list[float]
+    is_balanced: bool = False
 
     @classmethod
     def plan(
@@ -62,8 +68,38 @@ class LabelDraws:
     ) -> LabelDraws:
         """Prepare scores to be written, for ``n_draws`` draws of each of the `label_counts`; None: by the count."""
         counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws != 0 else []
-        scores = [np.zeros((draws_of_count(count) if n_draws is None else n_draws, n_units)) for count in counts]
-        return cls(metric, n_labels, n_folds, counts, scores)
+        scores = _make_room(counts, n_draws, n_units)
+        return cls(metric, n_labels, n_folds, counts, scores, [count / n_labels for count in counts])
+
+    @classmethod
+    def plan_balanced(
+        cls,
+        metric: str,
+        per_class: Sequence[int],
+        *,
+        n_labels: int,
+        class_sizes: np.ndarray,
+        n_units: int,
+        n_draws: int | None,
+        n_folds: int = 1,
+    ) -> LabelDraws:
+        """Prepare scores to be written, for draws of as many labels of each class.
+
+        Parameters
+        ----------
+        metric : str
+            What the scores will be of.
+        per_class : sequence of int
+            Labels of each class: fewer than the smallest class has.
+        class_sizes : ndarray of shape (n_classes,), float
+            Labels that a training part has of each class; with folds, the mean over them.
+        n_labels, n_units, n_draws, n_folds
+            As for `plan`.
+        """
+        chosen = sorted(set(per_class)) if n_draws != 0 else []
+        counts = [each * len(class_sizes) for each in chosen]
+        shares = [float(np.mean(each / class_sizes)) for each in chosen]
+        return cls(metric, n_labels, n_folds, counts, _make_room(counts, n_draws, n_units), shares, is_balanced=True)
 
     def parts(self, codes: np.ndarray, *numbers: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         """Stream the parts of a training set with these classes: count and draw as its place, and its positions, ascending.
@@ -71,7 +107,8 @@ class LabelDraws:
         ``numbers`` name the training set among several (folds).
         """
         for draw in range(max((len(scores) for scores in self.scores), default=0)):
-            order = nested_order(codes, np.random.default_rng([SEED, *numbers, draw]))
+            rng = np.random.default_rng([SEED, *numbers, draw])
+            order = nested_order(codes, rng, is_balanced=self.is_balanced)
             for row, count in enumerate(self.counts):
                 if draw < len(self.scores[row]):
                     yield (row, draw), np.sort(order[:count])
@@ -89,13 +126,18 @@ class LabelDraws:
             {
                 "n_labels": count,
                 "label_fraction": count / self.n_labels,
+                "class_share": share,
                 "folds": self.n_folds,
                 "draw": draw,
                 "value": float(value),
             }
-            for count, scores in zip(self.counts, self.scores, strict=True)
+            for count, share, scores in zip(self.counts, self.class_shares, self.scores, strict=True)
             for draw, value in enumerate(scores.mean(axis=1))
         ]
+
+
+def _make_room(counts: Sequence[int], n_draws: int | None, n_units: int) -> list[np.ndarray]:
+    return [np.zeros((draws_of_count(count) if n_draws is None else n_draws, n_units)) for count in counts]
 
 
 def draws_of_count(count: int) -> int:
@@ -128,11 +170,12 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
     return [count for count in series if max(fewest, 2 * n_classes) <= count <= n_labels / 2]
 
 
-def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def nested_order(codes: np.ndarray, rng: np.random.Generator, *, is_balanced: bool = False) -> np.ndarray:
     """Draw an order of a training part, each prefix of which is a stratified draw that holds the shorter ones.
 
     The examples of a class are shuffled and spread evenly over the order, so a prefix has each class in its share, to
-    within one example.
+    within one example. Where it is to be balanced, the classes take turns: the first ``k * n_classes`` examples are ``k`` of
+    each class, as long as each has so many.
 
     Parameters
     ----------
@@ -140,6 +183,8 @@ def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Class codes.
     rng : Generator
         Source of the order.
+    is_balanced : bool
+        See above.
 
     Returns
     -------
@@ -153,7 +198,7 @@ def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     within = np.arange(len(codes)) - np.repeat(starts, sizes)
     offsets = np.repeat(rng.random(len(sizes)), sizes)  # where in a class's step its examples are
-    place = (within + offsets) / np.repeat(sizes, sizes)
+    place = within + offsets if is_balanced else (within + offsets) / np.repeat(sizes, sizes)
     return np.asarray(by_class[np.argsort(place, kind="stable")], dtype=np.int64)
 
 

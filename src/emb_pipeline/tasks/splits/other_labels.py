@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.embeddings.protocols import Vectors
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.options import LearningCurveOptions
 from emb_pipeline.tasks.splits.example_folds import Examples, Fold, count_nominal_labels, find_tested
 from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
@@ -65,6 +66,13 @@ class FewerLabels:
         Codes of classes, or values, for an embedding that learns from them.
     gather : callable, optional
         Where the answers of all folds are scored together (`finish`).
+    per_class : sequence of int, optional
+        Labels of each class, for parts that have as many of each.
+
+    Raises
+    ------
+    DataError
+        Of a class there are not more labels than ``per_class`` asks for.
     """
 
     def __init__(
@@ -80,20 +88,23 @@ class FewerLabels:
         n_draws: int | None,
         labels: np.ndarray | None = None,
         gather: GatherAnswers | None = None,
+        per_class: Sequence[int] | None = None,
     ) -> None:
         self._task, self._vectors, self._folds, self._score_part = task, vectors, folds, score_part
         self._fits_again = vectors.learns_from_labels or not options.unlabeled_texts
         self._labels = labels
         self._tested = find_tested(folds)
-        self.drawn = LabelDraws.plan(
-            metric,
-            n_labels=count_nominal_labels(folds),
-            n_classes=n_classes,
-            n_units=len(self._tested),
-            n_draws=n_draws,
-            n_folds=len(folds),
-            wanted=options.label_counts,
-        )
+        sizes: dict[str, Any] = {
+            "n_labels": count_nominal_labels(folds),
+            "n_units": len(self._tested),
+            "n_draws": n_draws,
+            "n_folds": len(folds),
+        }
+        if per_class is None:
+            self.drawn = LabelDraws.plan(metric, n_classes=n_classes, wanted=options.label_counts, **sizes)
+        else:
+            class_sizes = _count_class_sizes(task, folds, n_classes, max(per_class))
+            self.drawn = LabelDraws.plan_balanced(metric, per_class, class_sizes=class_sizes, **sizes)
         self._answers = [] if gather is None else [gather(len(scores)) for scores in self.drawn.scores]
 
     def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
@@ -119,6 +130,18 @@ class FewerLabels:
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
         """Build a table for each number of labels, from names and groups of all examples of the task."""
         return self.drawn.item_scores(unit_ids[self._tested], group_ids[self._tested])
+
+
+def _count_class_sizes(task: Examples, folds: list[Fold], n_classes: int, most: int) -> np.ndarray:
+    """Count the labels of each class in a training part, in the mean over folds: more than ``most`` in each of them."""
+    sizes = np.array([np.bincount(task.codes[train], minlength=n_classes) for train, _ in folds])
+    if (fewest := int(sizes.min())) <= most:
+        raise DataError(
+            f"{task.name}, labels_per_class",
+            f"{most} labels of each class are asked for, and a class has {fewest} in a training part",
+            f"ask for {fewest - 1} at most" if fewest > 1 else "leave it out, so that each class is drawn in its share",
+        )
+    return np.asarray(sizes.mean(axis=0))
 
 
 FEW_LABELS = 5_000

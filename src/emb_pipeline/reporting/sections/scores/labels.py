@@ -37,10 +37,18 @@ def view(report: Report) -> dict[str, Any] | None:
     """Show for each task with a learning curve its chart, sentences, and numbers."""
     curves = report.in_order(report.tables.learning_curves)
     tasks = [_task(report, str(task), rows) for task, rows in curves.groupby("task", sort=False)]
+    zero_shot = report.in_order(report.tables.zero_shot)
+    alone = zero_shot[~zero_shot["task"].isin(set(curves["task"]))]
+    tasks += [
+        {"task": task, "findings": describe_zero_shot(rows), "chart": None}
+        for task, rows in alone.groupby("task", sort=False)
+    ]
     return {"tasks": tasks} if tasks else None
 
 
 def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
+    zero_shot = report.tables.zero_shot[report.tables.zero_shot["task"] == task]
+    without = dict(zip(zero_shot["embedding"], zero_shot["value"], strict=True))
     crossovers, definition = report.tables.crossovers, report.run.definition(task)
     labels = name_labels(definition.get("kind", ""))
     unlabeled_texts = (definition.get("evaluation") or {}).get("unlabeled_texts")
@@ -50,21 +58,27 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     last = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)
     return {
         "task": task,
-        "findings": describe_curves(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
+        "findings": [
+            *describe_curves(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
+            *describe_zero_shot(zero_shot, labels),
+        ],
         "chart": embed(
-            report.figure(f"{task}_curve", lambda: plot_learning_curves(rows, task, labels)),
+            report.figure(f"{task}_curve", lambda: plot_learning_curves(rows, task, labels, zero_shot)),
             f"curve-{task}",
             f"{name_metric(metric)} on {task} by number of {labels}. The table below holds the same numbers.",
             f"{task}: the best embedding of each origin, and those that lead somewhere. All are in the table.",
         ),
         "labels": labels,
-        "counts": counts,
+        "counts": [*([0] if without else []), *counts],
         "metric": name_metric(metric),
         "lines": [
             (
                 name,
                 origin,
-                [write_value(values[name, count]["value"], metric) for count in counts],
+                [
+                    *([write_value(without[name], metric) if name in without else "–"] if without else []),
+                    *(write_value(values[name, count]["value"], metric) for count in counts),
+                ],
                 write_difference(values[name, counts[-1]]["doubling"], metric),
             )
             for name, origin in zip(last["embedding"], last["origin"], strict=True)
@@ -88,6 +102,53 @@ def describe_curves(
     """
     found = [] if crossovers is None or crossovers.empty else _describe_crossings(crossovers, labels)
     return [*found, *_describe_doubling(curves, labels), *_describe_fitted(curves, unlabeled_texts)]
+
+
+def describe_zero_shot(zero_shot: pd.DataFrame, labels: str = "labels") -> list[Finding]:
+    """Say which embedding is best without labels, and how many labels it takes until its probe is ahead of that.
+
+    Parameters
+    ----------
+    zero_shot : DataFrame
+        A task's rows of `emb_pipeline.statistics.learning_curves.zero_shot.build_zero_shot`.
+    labels : str
+        What is counted (`emb_pipeline.reporting.wording.name_labels`).
+    """
+    if zero_shot.empty:
+        return []
+    ranked = zero_shot.sort_values("value", ascending=False).to_dict("records")
+    first = ranked[0]
+    metric = str(first["metric"])
+    sentence = Markup("Without {}, by descriptions of the classes, {} has {} {} {}, the most of all.").format(
+        labels,
+        embedding(first["embedding"]),
+        name_metric(metric),
+        write_value(first["value"], metric),
+        write_interval(first["ci_low"], first["ci_high"], metric),
+    )
+    return [Finding(sentence), *(Finding(_write_labels_needed(row, labels)) for row in ranked[:_NAMED])]
+
+
+def _write_labels_needed(row: Mapping[Hashable, Any], labels: str) -> Markup:
+    name, has_curve = embedding(row["embedding"]), math.isfinite(row["most_labels"])
+    whole = f"all {write_count(row['most_labels'])} {labels}" if has_curve else f"all {labels}"
+    if not has_curve:
+        verdict = "is significantly" if row["gain"] > 0 and row["ahead_from"] == 0 else "is not significantly"
+        return Markup("The probe on {} with {} {} ahead of it without any.").format(name, whole, verdict)
+    span = Markup("the two are equal at about {} (95 %: {} to {})").format(
+        *(_write_crossing_count(row[key], row) for key in ("crossing", "crossing_low", "crossing_high"))
+    )
+    if math.isnan(row["ahead_from"]):
+        sentence = Markup("The probe on {} is not significantly ahead of it without {}, even with {}; {}.")
+        return sentence.format(name, labels, whole, span)
+    sentence = Markup("The probe on {} is significantly ahead of it without {} from {} on; {}.")
+    return sentence.format(name, labels, write_count(row["ahead_from"]), span)
+
+
+def _write_crossing_count(count: float, row: Mapping[Hashable, Any]) -> str:
+    if count == 0:
+        return f"fewer than {write_count(row['fewest_labels'])}"
+    return write_count(count) if math.isfinite(count) else f"more than {write_count(row['most_labels'])}"
 
 
 def _describe_crossings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
@@ -164,7 +225,9 @@ def _describe_fitted(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list
     return [Finding(Markup(sentence).format(names(fitted)))]
 
 
-def plot_learning_curves(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
+def plot_learning_curves(
+    curves: pd.DataFrame, task: str, labels: str = "labels", zero_shot: pd.DataFrame | None = None
+) -> go.Figure:
     """Draw the primary metric by number of labels, for the best embedding of each origin and those that lead anywhere.
 
     Parameters
@@ -175,6 +238,8 @@ def plot_learning_curves(curves: pd.DataFrame, task: str, labels: str = "labels"
         The task.
     labels : str
         What is counted (`emb_pipeline.reporting.wording.name_labels`).
+    zero_shot : DataFrame, optional
+        Of `emb_pipeline.statistics.learning_curves.zero_shot.build_zero_shot`: open symbols at 0, left of the scale.
 
     Returns
     -------
@@ -190,6 +255,9 @@ def plot_learning_curves(curves: pd.DataFrame, task: str, labels: str = "labels"
     drawn = choose_curves(rows)
     origin_of = dict(zip(rows["embedding"], rows["origin"], strict=True))
     origins = [origin_of[name] for name in drawn]
+    counts = sorted(set(rows["n_labels"].astype(int)))
+    without = pd.DataFrame() if zero_shot is None else zero_shot[zero_shot["task"] == task]
+    at_zero = counts[0] / 3
     for place, name in enumerate(drawn):
         part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
         dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
@@ -211,14 +279,29 @@ def plot_learning_curves(curves: pd.DataFrame, task: str, labels: str = "labels"
             )
         )
         ends.append((name, float(part["value"].iloc[-1])))
-    counts = sorted(set(rows["n_labels"].astype(int)))
+        if len(without) and name in set(without["embedding"]):
+            own = without[without["embedding"] == name]
+            row = own.iloc[0]
+            bounds = write_interval(row["ci_low"], row["ci_high"], metric)
+            figure.add_trace(
+                go.Scatter(
+                    x=[at_zero],
+                    y=own["value"].tolist(),
+                    mode="markers",
+                    name=escape(name),
+                    text=[f"{escape(name)}<br>without {labels}: {write_value(row['value'], metric)} {bounds}"],
+                    hoverinfo="text",
+                    marker={"color": style.color, "symbol": f"{style.symbol}-open", "size": 9, "line": {"width": 2}},
+                    error_y=make_error_bars(own, style.color, "value"),
+                )
+            )
     label_ends(figure, ends)
     figure.update_xaxes(
         type="log",
-        tickvals=counts,
-        ticktext=[f"{count:,}" for count in counts],
+        tickvals=[*([at_zero] if len(without) else []), *counts],
+        ticktext=[*(["0"] if len(without) else []), *(f"{count:,}" for count in counts)],
         title_text=f"{labels} learnt from (log scale)",
-        range=[math.log10(counts[0] / 1.12), math.log10(counts[-1] * 1.12)],
+        range=[math.log10((at_zero if len(without) else counts[0]) / 1.12), math.log10(counts[-1] * 1.12)],
     )
     return figure.update_yaxes(title_text=name_axis(metric), tickformat=choose_tick_format(metric))
 

@@ -1,0 +1,1 @@
+"""Encoders that are tuned on the few labels of a task, wherever a probe learns from them."""
