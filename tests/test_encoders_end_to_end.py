@@ -22,6 +22,7 @@ GRID = {
     "derived": {
         "domain.bert_adapted_16": {"method": "bert", "continue_from": "generic.bert_16"},
         "pretrained.small_distilled_8": {"method": "distilled", "teacher": "pretrained.small_16", "options": {"dims": 8}},
+        "pretrained.small_setfit": {"method": "setfit", "of": "pretrained.small_16", "options": {"max_steps": 2}},
     },
     "fine_tune": [
         {"base": "domain.word2vec_8", "tasks": ["topic"]},
@@ -146,6 +147,7 @@ def test_what_further_training_and_distillation_change_is_tested(run: Path) -> N
     assert pairs == {
         ("further_training", "domain.bert_adapted_16", "generic.bert_16"),
         ("distillation", "pretrained.small_distilled_8", "pretrained.small_16"),
+        ("few_shot_tuning", "pretrained.small_setfit", "pretrained.small_16"),
         *(("fine_tuning", tuned, base) for tuned, base in TUNED.items()),
     }
     board = newest(run, "leaderboard").query("primary").set_index(["task", "embedding"])["value"]
@@ -153,6 +155,14 @@ def test_what_further_training_and_distillation_change_is_tested(run: Path) -> N
         assert row.difference == pytest.approx(board[row.task, row.embedding_a] - board[row.task, row.embedding_b])
     page = (run / "data/08_reporting/tiny/latest/report.html").read_text()
     assert "Trained further on another corpus" in page and "Distilled into static vectors" in page
+
+
+@pytest.mark.slow
+def test_an_encoder_that_is_tuned_on_few_labels_has_the_same_curve_as_the_others_and_no_other_task(run: Path) -> None:
+    curves = newest(run, "learning_curves").query("task == 'topic'").groupby("embedding")["n_labels"].apply(list)
+    assert curves["pretrained.small_setfit"] == curves["pretrained.small_16"] == curves["task.tfidf"]
+    board = newest(run, "leaderboard").query("primary and embedding == 'pretrained.small_setfit'")
+    assert board["task"].tolist() == ["topic"] and board["failed"].isna().all()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
@@ -16,7 +17,7 @@ TASK = """task_definitions:
   topic:
     kind: classification
     primary_metric: macro_f1
-    evaluation: {metrics: [auroc], class_weights: balanced}
+    evaluation: {metrics: [auroc], class_weights: balanced, class_descriptions: names}
 """
 GRID = """use_case: tiny
 grid:
@@ -61,6 +62,13 @@ def test_the_metric_of_a_task_reaches_every_table_and_wrong_labels_are_handed_ba
     record = json.loads(find_record(project).read_text())
     assert record["metrics"]["primary_metric"] == record["metrics"]["macro_f1"] and record["tags"]["primary"] == "macro_f1"
 
+    without_labels = read_newest(reports, "zero_shot").set_index("embedding")
+    assert set(without_labels.index) == set(primary["embedding"]) and set(without_labels["metric"]) == {"macro_f1"}
+    with_all = primary.set_index("embedding")["value"]
+    for row in without_labels.itertuples():
+        assert row.gain == pytest.approx(with_all[row.Index] - row.value, abs=1e-6)
+        assert row.ci_low <= row.value <= row.ci_high
+
     listed = pd.read_csv(reports / "label_errors.csv")
     assert listed.columns.tolist()[:5] == ["task", "id", "text", "label", "likely_label"]
     assert len(set(listed["text"]) & wrong) > 0.7 * len(wrong) and len(set(listed["text"]) - wrong) <= 2
@@ -69,6 +77,7 @@ def test_the_metric_of_a_task_reaches_every_table_and_wrong_labels_are_handed_ba
     assert (without["value_without"] > without["value"]).all() and set(without["metric"]) == {"macro_f1"}
     page = (reports / "latest" / "report.html").read_text()
     assert "Which labels are likely wrong?" in page and "macro-F1" in page
+    assert "Without labels, by descriptions of the classes," in page
     assert f"{len(listed)} of 150 test items" in page
 
 

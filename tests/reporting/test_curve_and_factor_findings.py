@@ -12,7 +12,7 @@ from emb_pipeline.reporting.sections.effects.factors import (
     overall_effects,
     plot_factors,
 )
-from emb_pipeline.reporting.sections.scores.labels import describe_curves, plot_learning_curves
+from emb_pipeline.reporting.sections.scores.labels import describe_curves, describe_zero_shot, plot_learning_curves
 from emb_pipeline.reporting.sections.summary.answer import describe_any_difference, describe_label_luck
 from emb_pipeline.reporting.sections.summary.task_findings import describe_power
 from tests.reporting.conftest import leaderboard
@@ -85,6 +85,57 @@ def test_tagged_sentences_are_called_so() -> None:
     assert doubling.startswith("Twice as many labelled sentences would bring")
     figure = plot_learning_curves(CURVES, "topic", "labelled sentences")
     assert figure.layout.xaxis.title.text == "labelled sentences learnt from (log scale)"
+
+
+WITHOUT = {
+    "task": "topic",
+    "metric": "accuracy",
+    "embedding": "domain.word2vec_100",
+    "value": 0.62,
+    "ci_low": 0.58,
+    "ci_high": 0.66,
+    "is_ahead": True,
+    "ahead_from": 300.0,
+    "crossing": 150.0,
+    "crossing_low": 0.0,
+    "crossing_high": float("inf"),
+    "gain": 0.1,
+    "fewest_labels": 100.0,
+    "most_labels": 1000.0,
+}
+
+
+def _without_labels(**changed: object) -> list[str]:
+    return [found.text.striptags() for found in describe_zero_shot(pd.DataFrame([{**WITHOUT, **changed}]))]
+
+
+def test_it_is_said_how_many_labels_it_takes_to_be_ahead_of_none() -> None:
+    best, needed = _without_labels()
+    assert best == (
+        "Without labels, by descriptions of the classes, domain.word2vec_100 has accuracy 62.0 % [58.0, 66.0], "
+        "the most of all."
+    )
+    assert needed == (
+        "The probe on domain.word2vec_100 is significantly ahead of it without labels from 300 on; "
+        "the two are equal at about 150 (95 %: fewer than 100 to more than 1,000)."
+    )
+    _, never = _without_labels(is_ahead=False, ahead_from=float("nan"))
+    assert "is not significantly ahead of it without labels, even with all 1,000 labels; the two are equal" in never
+
+
+@pytest.mark.parametrize(("is_ahead", "verb"), [(True, "is significantly"), (False, "is not significantly")])
+def test_without_a_curve_all_labels_are_compared_with_none(is_ahead: bool, verb: str) -> None:
+    _, said = _without_labels(is_ahead=is_ahead, fewest_labels=float("nan"), most_labels=float("nan"))
+    assert said == f"The probe on domain.word2vec_100 with all labels {verb} ahead of it without any."
+
+
+def test_scores_without_labels_are_drawn_at_0_left_of_the_scale() -> None:
+    figure = plot_learning_curves(
+        CURVES, "topic", zero_shot=pd.DataFrame([{**WITHOUT, "embedding": CURVES["embedding"][0]}])
+    )
+    assert figure.layout.xaxis.ticktext[0] == "0" and len(figure.data) == len(plot_learning_curves(CURVES, "topic").data) + 1
+    (point,) = [each for each in figure.data if each.mode == "markers"]
+    assert point.x[0] < min(CURVES["n_labels"]) and point.marker.symbol.endswith("-open") and list(point.y) == [0.62]
 
 
 @pytest.mark.parametrize(

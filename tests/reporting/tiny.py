@@ -178,6 +178,20 @@ TINY: dict[str, pd.DataFrame] = {
             "most_labels": 1000,
         },
     ),
+    "zero_shot": shaped(
+        "zero_shot",
+        {
+            **ON_TOPIC,
+            "embedding": DENSE,
+            "value": 0.4,
+            "ci_low": 0.35,
+            "ci_high": 0.45,
+            "is_ahead": True,
+            "ahead_from": 100.0,
+        }
+        | {"crossing": 0.0, "crossing_low": 0.0, "crossing_high": 130.0, "gain": 0.2}
+        | {"fewest_labels": 100.0, "most_labels": 1000.0, "n": 300},
+    ),
     "checks": shaped(
         "checks",
         {"embedding": DENSE, "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9},

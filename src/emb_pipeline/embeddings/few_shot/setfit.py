@@ -68,7 +68,7 @@ class SetFit:
         encoder = self._require_transformer()
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError("setfit", "pairs are of one class or of two, and labels are values", "leave the task out")
-        if len(np.unique(labels)) < 2:  # nothing to tell apart, and nothing to learn
+        if len(np.unique(labels)) < 2:  # there are no pairs of two classes to learn from
             return encoder, encoder.encode(texts)
         kept = {name: getattr(self.options, name) for name in _KEPT}
         tuning = EncoderTuningOptions(**kept)

@@ -21,6 +21,7 @@ from emb_pipeline.statistics.score_tables import Scores, TaskScores, list_tables
 ZERO_SHOT = {
     **dict.fromkeys(("task", "metric", "embedding"), "string"),
     **dict.fromkeys(("value", "ci_low", "ci_high"), "float64"),
+    "is_ahead": "bool",
     "ahead_from": "float64",
     **dict.fromkeys(("crossing", "crossing_low", "crossing_high"), "float64"),
     "gain": "float64",
@@ -28,10 +29,10 @@ ZERO_SHOT = {
     "most_labels": "float64",
     "n": "int64",
 }
-"""One row per embedding. ``ahead_from``: the fewest labels from which on its probe is significantly ahead of the same
-embedding without labels, at that number and at all larger ones; NaN where it is not, even with all. ``crossing``: where
-the measured difference changes its sign; 0 below ``fewest_labels``, inf beyond ``most_labels``. ``gain``: of all labels.
-Numbers of labels are NaN where there is no learning curve."""
+"""One row per embedding. ``is_ahead``: its probe with all labels is significantly ahead of the same embedding without any.
+``ahead_from``: the fewest labels at which it is, and at all larger numbers; NaN where it is not, even with all.
+``crossing``: where the measured difference changes its sign; 0 below ``fewest_labels``, inf beyond ``most_labels``.
+``gain``: what all labels bring. Numbers of labels are NaN where there is no learning curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +159,7 @@ def _compare(
                 "value": interval.value,
                 "ci_low": interval.low,
                 "ci_high": interval.high,
+                "is_ahead": is_ahead[number, -1],
                 "ahead_from": find_first_of_the_rest(probes.counts, is_ahead[number]),
                 "crossing": find_crossing(probes.counts, differences[number]),
                 "crossing_low": low,

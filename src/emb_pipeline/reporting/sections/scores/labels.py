@@ -34,13 +34,13 @@ _NAMED = 4
 
 
 def view(report: Report) -> dict[str, Any] | None:
-    """Show for each task with a learning curve its chart, sentences, and numbers."""
+    """Show for each task with a learning curve, or with scores without labels, its chart, sentences, and numbers."""
     curves = report.in_order(report.tables.learning_curves)
     tasks = [_task(report, str(task), rows) for task, rows in curves.groupby("task", sort=False)]
     zero_shot = report.in_order(report.tables.zero_shot)
     alone = zero_shot[~zero_shot["task"].isin(set(curves["task"]))]
     tasks += [
-        {"task": task, "findings": describe_zero_shot(rows), "chart": None}
+        {"task": task, "findings": [], "zero_shot": describe_zero_shot(rows), "chart": None}
         for task, rows in alone.groupby("task", sort=False)
     ]
     return {"tasks": tasks} if tasks else None
@@ -58,10 +58,8 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     last = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)
     return {
         "task": task,
-        "findings": [
-            *describe_curves(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
-            *describe_zero_shot(zero_shot, labels),
-        ],
+        "findings": describe_curves(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
+        "zero_shot": describe_zero_shot(zero_shot, labels),
         "chart": embed(
             report.figure(f"{task}_curve", lambda: plot_learning_curves(rows, task, labels, zero_shot)),
             f"curve-{task}",
@@ -133,12 +131,12 @@ def _write_labels_needed(row: Mapping[Hashable, Any], labels: str) -> Markup:
     name, has_curve = embedding(row["embedding"]), math.isfinite(row["most_labels"])
     whole = f"all {write_count(row['most_labels'])} {labels}" if has_curve else f"all {labels}"
     if not has_curve:
-        verdict = "is significantly" if row["gain"] > 0 and row["ahead_from"] == 0 else "is not significantly"
-        return Markup("The probe on {} with {} {} ahead of it without any.").format(name, whole, verdict)
+        verdict = "is" if row["is_ahead"] else "is not"
+        return Markup("The probe on {} with {} {} significantly ahead of it without any.").format(name, whole, verdict)
     span = Markup("the two are equal at about {} (95 %: {} to {})").format(
         *(_write_crossing_count(row[key], row) for key in ("crossing", "crossing_low", "crossing_high"))
     )
-    if math.isnan(row["ahead_from"]):
+    if not row["is_ahead"]:
         sentence = Markup("The probe on {} is not significantly ahead of it without {}, even with {}; {}.")
         return sentence.format(name, labels, whole, span)
     sentence = Markup("The probe on {} is significantly ahead of it without {} from {} on; {}.")
