@@ -224,4 +224,5 @@ def test_columns_are_needed_where_a_method_is_fitted_on_them_and_texts_may_do_wi
     adapter = TypeAdapter(reader.source_type)
     plain = adapter.validate_python({"reader": "csv", "path": "a.csv", "label": "label"})
     with_columns = adapter.validate_python({"reader": "csv", "path": "a.csv", "label": "label", "features": FEATURES})
-    assert reader.requires(plain) == {"texts"} and reader.requires(with_columns) == {"texts", "columns"}
+    assert reader.requires(plain) == {"texts", "labeled_texts"}
+    assert reader.requires(with_columns) == {"texts", "labeled_texts", "columns"}
