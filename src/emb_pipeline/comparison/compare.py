@@ -128,12 +128,12 @@ def _build_tables(
     cells, label_draws = measured.join("cells").to_pandas(), measured.join("label_draws").to_pandas()
     kind = KINDS[task.definition.kind]
     metrics = {NAME: task.definition.primary_metric}
-    without = gather_zero_shot(item_scores)
+    unlabeled = gather_zero_shot(item_scores)
     found = read_task_scores(item_scores, training_draws=draws)
-    scored = [each for each in found if len(each.families) > 1 or each.task in without]
+    scored = [each for each in found if len(each.families) > 1 or each.task in unlabeled]
     curves = list(label_curves.gather_curve_scores(item_scores, label_draws, metrics, training_draws=draws))
     points = {each.task: each.list_points() for each in curves}
-    claims = check_claims(scored, metrics, {}, options.resampling, points, without)
+    claims = check_claims(scored, metrics, {}, options.resampling, points, unlabeled)
     failures = measured.failures
     board = statistics.build_leaderboard(
         item_scores,
