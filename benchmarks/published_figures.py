@@ -79,7 +79,7 @@ FIGURES = {
     "mrpc": Figure(
         "similarity", "paraphrases", "accuracy", 0.654, 0.703,
         "Mihalcea et al. (2006), without training: cosine of TF-IDF .654, a combination of word similarities .703. At "
-        "their threshold, .5, words split at blanks without stop words have .66: benchmarks/paraphrase_weighting.py", "tfidf",
+        "their threshold, .5, blanks as borders and no stop words give .66: benchmarks/paraphrase_weighting.py", "tfidf",
     ),
     "treebank": Figure(
         "syntax", "parts_of_speech_of_all", "accuracy", 0.9334, 0.9443,
