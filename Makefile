@@ -16,6 +16,8 @@ export MKL_NUM_THREADS := 1
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
+# Images of containers often forbid bytecode: each process would compile hundreds of modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-fast lint docs pictures benchmarks clean
 
