@@ -80,7 +80,20 @@ LONGEST_FIRST = (
     "test_graph.py",
     "test_learned_end_to_end.py",
     "test_stack_end_to_end.py",
+    "test_small_grids.py",
+    "test_page_in_browser.py",
     "test_freshness_matrix.py",
+    "test_notebook.py",
+    "test_init.py",
+    "test_failures.py",
+    "test_attention_end_to_end.py",
+    "test_columns_end_to_end.py",
+    "test_multi_label_end_to_end.py",
+    "test_rare_classes_end_to_end.py",
+    "test_light_install.py",
+    "test_site.py",
+    "test_sections.py",
+    "test_shown_run.py",
     "test_tracking.py",
 )
 
@@ -360,11 +373,27 @@ vector_search:
 """
 
 
-def run_kedro(*arguments: str, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """``kedro run`` in a process of its own, in the working directory; in a new Python where its environment is given."""
+QUICK = """
+evaluation:
+  classification: &few {folds: 3, training_draws: 3, label_draws: 3, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
+  multi_label: *few
+  regression: {folds: 3, training_draws: 3, label_draws: 3, steps_per_decade: 1}
+  pair_classification: {folds: 3, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
+  sequence_labeling: {training_draws: 2, log10_c_low: 0, log10_c_high: 2, widen_decades: 1, tolerance: 1.0e-3}
+latency: {seconds: 0.05, attempts: 1}
+matrix_operations: {seconds: 0}
+report: {resamples: 200, permutations: 199}
+"""
+"""Parameters for ``conf/local`` under which a use case takes less time, and is otherwise the one that somebody wrote."""
+
+
+def run_kedro(
+    *arguments: str, env: dict[str, str] | None = None, check: bool = True, in_new_python: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """``kedro run`` in a process of its own, in the working directory."""
     arguments = ("-m", "kedro", "run", *arguments)
     environment = {**os.environ, "COLUMNS": "400", **(env or {})}
-    if env:
+    if in_new_python:
         command = [sys.executable, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     else:

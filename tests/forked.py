@@ -7,9 +7,11 @@ forks starts from there: it is like a new one, without the seconds that imports 
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,6 +69,17 @@ def make_process(function: Callable[..., object], *arguments: object) -> multipr
     finally:
         os.chdir(here)
     return PROCESSES.Process(target=function, args=arguments)
+
+
+def call_on_terminal(arguments: Sequence[str], environment: Mapping[str, str], folder: str, terminal: str) -> None:
+    """Do what ``python`` would do with these arguments in the foreground of a terminal."""
+    os.setsid()
+    descriptor = os.open(terminal, os.O_RDWR)  # the first one that a session opens becomes its own
+    for number in range(3):
+        os.dup2(descriptor, number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    faulthandler.enable()
+    _call(arguments, environment, folder)
 
 
 def _forget_package() -> None:

@@ -11,6 +11,7 @@ import kedro.runner
 import kedro_datasets.plotly
 import mlflow.store.tracking.sqlalchemy_store
 import mlflow.store.db.utils
+import numba
 import plotly.graph_objects
 import pytest
 import sklearn.manifold
@@ -30,5 +31,9 @@ with contextlib.suppress(ImportError):
     import kedro_viz.integrations.kedro.hooks
     import milvus_lite.server
     import pymilvus
+with contextlib.suppress(ImportError):  # seconds, of which a run without encoders needs none
+    import sentence_transformers
+    import emb_pipeline.embeddings.contextual.contextual_encoder
+    import emb_pipeline.embeddings.contextual.sentence_transformer
 
 gc.freeze()  # what was imported is never collected: forks share its memory

@@ -53,7 +53,7 @@ def test_a_run_without_extras_ends_in_a_report(project: Path, light: dict[str, s
     (conf / "globals.yml").write_text(yaml.safe_dump(plan))
     options = yaml.safe_load((conf / "parameters_tiny.yml").read_text())
     (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "vector_search": {"indexes": []}}))
-    run_kedro("--env", "tiny", env=light)
+    run_kedro("--env", "tiny", env=light, in_new_python=True)
     assert (project / "data/08_reporting/tiny/latest/report.html").is_file()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from kedro.framework.cli.cli import KedroCLI
 from emb_pipeline.cli import cli, commands
 from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.cli.commands.run import Run
+from tests.forked import run_in_fork
 
 COUNT_ROWS = '''
 import click
@@ -62,7 +63,6 @@ def test_kedro_finds_the_same_commands_and_the_projects_run(new_command: str, pr
 
 
 def test_emb_pipeline_without_a_command_is_a_run(project: Path) -> None:
-    command = [sys.executable, "-m", "emb_pipeline", "--env", "tinny"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_in_fork(["-m", "emb_pipeline", "--env", "tinny"], os.environ)
     assert done.returncode == 1
     assert "there is no use case 'tinny' in conf/; did you mean 'tiny'?" in done.stderr and "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from emb_pipeline.cli import cli
+from tests.conftest import QUICK
 from tests.forked import run_in_fork
 from tests.scaffold.brought_files import LAYOUTS, gaps_and_rare_classes
 
@@ -57,6 +58,7 @@ def test_every_layout_becomes_a_use_case_that_kedro_can_read(layout: object, pro
 
 
 def test_a_first_answer_then_all_of_it(project: Path) -> None:
+    (project / "conf/local/parameters.yml").write_text(QUICK)
     raw = project / "data" / "01_raw" / "mine"
     raw.mkdir(parents=True)
     (file,) = gaps_and_rare_classes(raw)

@@ -20,6 +20,7 @@ import pytest
 
 from emb_pipeline.datasets import mlflow_runs, mlflow_store
 from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
+from tests.forked import run_in_fork, start_in_fork
 
 RECORD = {
     "params": {"origin": "domain", "method": "glove", "dim": 8},
@@ -211,7 +212,7 @@ def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path
         "import os, signal; from emb_pipeline.datasets import mlflow_runs; "
         f"mlflow_runs.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    subprocess.run([sys.executable, "-c", script], check=False)
+    assert run_in_fork(["-c", script], os.environ).returncode == -signal.SIGKILL
     assert [run.info.status for run in runs(uri)] == ["RUNNING"]
     open_run = mlflow_runs.open_run(uri, "emb/search", "next", {}, {})
     assert {run.info.run_name: run.info.status for run in runs(uri)} == {"killed": "KILLED", "next": "RUNNING"}
@@ -226,15 +227,15 @@ def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path
 def test_a_run_that_is_stopped_is_closed_and_leaves_no_worker(
     number: int, arguments: tuple[str, ...], project: Path
 ) -> None:
-    command = [sys.executable, "-m", "kedro", "run", "--env", "tiny", *arguments]
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process, uri = psutil.Process(started.pid), f"sqlite:///{project / 'mlflow.db'}"
+    uri = f"sqlite:///{project / 'mlflow.db'}"
     made = project / "data/03_primary/tiny/tasks/topic/examples/manifest.json"
-    deadline = time.monotonic() + 120
-    while not made.is_file() and started.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    workers = process.children(recursive=True)
-    started.send_signal(number)
-    assert started.wait(timeout=60) != 0
+    with start_in_fork(["-m", "kedro", "run", "--env", "tiny", *arguments], os.environ) as running:
+        deadline = time.monotonic() + 120
+        while not made.is_file() and running.process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        workers = psutil.Process(running.process.pid).children(recursive=True)
+        os.kill(running.process.pid, number)
+        running.process.join(timeout=60)
+        assert running.process.exitcode
     assert not psutil.wait_procs(workers, timeout=20)[1]
     assert [run.info.status for run in runs(uri, "emb/runs")] == ["KILLED"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import pty
@@ -9,11 +10,12 @@ import re
 import select
 import signal
 import struct
-import sys
 import termios
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from tests.forked import call_on_terminal, make_process
 
 _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 CTRL_C = b"\x03"
@@ -25,13 +27,19 @@ class Terminal:
     def __init__(self, *arguments: str, size: tuple[int, int] = (100, 30), env: Mapping[str, str] | None = None) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in ("CI", "COLUMNS", "LINES")}
         environment |= {"TERM": "xterm-256color", "PYTHONFAULTHANDLER": "1", **(env or {})}
-        self.pid, self._file = pty.fork()
-        if self.pid == 0:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.execvpe(sys.executable, [sys.executable, *arguments], environment)
+        self._file, shown = pty.openpty()
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._process = make_process(call_on_terminal, arguments, environment, os.getcwd(), os.ttyname(shown))
+        self._process.start()
+        atexit.register(self._process.kill)  # a test that failed leaves nothing to wait for
+        self.pid = int(self._process.pid or 0)
+        self._shown = shown  # as long as somebody has it open, reading what was shown does not fail
         self._read = b""
-        self.exit_code: int | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code that the command ended with, as `subprocess` gives it; None while it runs."""
+        return self._process.exitcode
 
     def wait(self, until: Callable[[], bool] = lambda: False, seconds: float = 600.0) -> None:
         """Read what is shown until something is the case, or the command has ended."""
@@ -40,13 +48,9 @@ class Terminal:
             if time.monotonic() > deadline:
                 os.kill(self.pid, signal.SIGABRT)  # it writes where it hangs
                 deadline = time.monotonic() + 600
-            if select.select([self._file], [], [], 0.1)[0]:
-                try:
-                    self._read += os.read(self._file, 65536)
-                except OSError:  # the command has closed its terminal
-                    self._reap(0)
-                    continue
-            self._reap(os.WNOHANG)
+            self._read_more()
+        while self.exit_code is not None and self._read_more():
+            pass
 
     def press(self, keys: bytes) -> None:
         """Press keys."""
@@ -62,18 +66,12 @@ class Terminal:
         """All that was shown, as the terminal got it."""
         return self._read.decode(errors="replace")
 
-    def _reap(self, how: int) -> None:
-        pid, status = os.waitpid(self.pid, how)
-        if pid:
-            self.exit_code = os.waitstatus_to_exitcode(status)
-            while select.select([self._file], [], [], 0.1)[0]:
-                try:
-                    found = os.read(self._file, 65536)
-                except OSError:
-                    break
-                if not found:
-                    break
-                self._read += found
+    def _read_more(self) -> bool:
+        """Read what was shown since; tell whether there was something."""
+        if not select.select([self._file], [], [], 0.1)[0]:
+            return False
+        self._read += os.read(self._file, 65536)
+        return True
 
 
 def find_log(project: Path) -> Path:

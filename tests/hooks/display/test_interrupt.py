@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 
 import pytest
+
+from tests.forked import run_in_fork
 
 SWALLOWED = """
 import os, signal
@@ -34,6 +35,7 @@ EXPECTED = ("stopped", "swallowed", "interrupted again", "the next run goes on")
 
 @pytest.mark.slow
 def test_an_interruption_that_was_swallowed_is_raised_again_and_forgotten_by_the_next_run() -> None:
-    run = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=True)
+    run = run_in_fork(["-c", SWALLOWED], os.environ)
+    assert run.returncode == 0, run.stderr
     said = [line for line in run.stdout.splitlines() if line in EXPECTED]
     assert said == list(EXPECTED)
