@@ -373,21 +373,19 @@ def test_every_runner_finds_the_same(runner: str, sequential: Path, project: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_killed_run_that_is_continued_ends_with_the_same_leaderboard(
-    share: float, sequential: Path, project: Path
-) -> None:
-    """Killed with SIGKILL after about this share of the outputs, at a random moment."""
-    enough = share * written_outputs(sequential)
-    with start_in_fork(["-m", "kedro", "run", "--env", "tiny"], os.environ) as running:
-        while written_outputs(project) < enough:
-            assert running.process.is_alive(), "the run ended before it was killed"
-            time.sleep(0.05)
-        time.sleep(random.Random(share).uniform(0, 0.3))
-        running.process.kill()
-        running.process.join()
-        assert running.process.exitcode == -signal.SIGKILL
-    assert not (project / "data/08_reporting/tiny/latest/report.html").exists()
+def test_a_run_that_is_killed_thrice_and_continued_ends_with_the_same_leaderboard(sequential: Path, project: Path) -> None:
+    """Killed with SIGKILL after about these shares of the outputs, each time at a random moment."""
+    whole = written_outputs(sequential)
+    for share in (0.25, 0.5, 0.75):
+        with start_in_fork(["-m", "kedro", "run", "--env", "tiny", "--only-missing-outputs"], os.environ) as running:
+            while written_outputs(project) < share * whole:
+                assert running.process.is_alive(), "the run ended before it was killed"
+                time.sleep(0.05)
+            time.sleep(random.Random(share).uniform(0, 0.3))
+            running.process.kill()
+            running.process.join()
+            assert running.process.exitcode == -signal.SIGKILL
+        assert not (project / "data/08_reporting/tiny/latest/report.html").exists()
     run_kedro("--env", "tiny", "--only-missing-outputs")
     pd.testing.assert_frame_equal(numbers(project), numbers(sequential))
 
