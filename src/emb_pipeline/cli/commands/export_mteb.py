@@ -34,7 +34,7 @@ def command(use_case: str, to: Path) -> None:
             raise DataError(f"use case {use_case}", "none of its tasks has 'reader: mteb'", "there is nothing to export")
         if not context.catalog.exists("leaderboard"):
             raise DataError(f"use case {use_case}", "it has no results yet", f"emb-pipeline run {use_case}")
-        board = context.catalog.load("leaderboard")
+        board = context.catalog.load("leaderboard").to_pandas()
         raw = Folders.model_validate(context.params["folders"]).raw
     for task in of_mteb:
         about = read_about(place_task(task.source, raw))
