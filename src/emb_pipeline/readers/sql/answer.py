@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 4_096
 _NO_TEXT = ("INTERVAL", "BIT", "UNION", "VARIANT", "GEOMETRY")
 """Types that neither Parquet nor CSV has."""
+_TYPE_OF_DATABASE = re.compile(r"\battach\b[^;]*\(\s*type\s+'?(\w+)", re.IGNORECASE)
 _REFUSED_FILE = re.compile(r'Cannot access file "([^"]*)"')
 _LINE = re.compile(r"\n+LINE (\d+):")
 _EXTENSION = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
@@ -87,6 +88,10 @@ def _require_reading(duckdb: Any, statements: list[Any], place: str) -> None:
 def _open_connection(connection: Any, names: Names, place: str) -> None:
     """Let a connection read what the query names, and nothing else."""
     connection.execute("SET threads = 1")  # several would give rows without ORDER BY in another order each time
+    if not names.databases:  # secrets that are stored on this machine are not looked for
+        connection.execute("SET allow_persistent_secrets = false")
+    for kind in _TYPE_OF_DATABASE.findall(names.text):
+        _load_extension(connection, kind.casefold(), place)
     if names.addresses:
         _load_extension(connection, "httpfs", place)
         if any(urlsplit(address).scheme.casefold() == "s3" for address in names.addresses):
