@@ -119,6 +119,10 @@ def test_it_is_said_how_many_labels_it_takes_to_be_ahead_of_none() -> None:
         "The probe on domain.word2vec_100 is significantly ahead of it without labels from 300 on; "
         "the two are equal at about 150 (95 %: fewer than 100 to more than 1,000)."
     )
+    _, always = _without_labels(crossing=0.0, crossing_high=0.0)
+    assert always.endswith("from 300 on; its score is higher with every number of labels.")
+    _, few = _without_labels(crossing=0.0)
+    assert few.endswith("the two are equal at fewer than 100 (95 %: fewer than 100 to more than 1,000).")
     _, never = _without_labels(is_ahead=False, ahead_from=float("nan"))
     assert "is not significantly ahead of it without labels, even with all 1,000 labels; the two are equal" in never
 

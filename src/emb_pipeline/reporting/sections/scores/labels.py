@@ -133,14 +133,21 @@ def _write_labels_needed(row: Mapping[Hashable, Any], labels: str) -> Markup:
     if not has_curve:
         verdict = "is" if row["is_ahead"] else "is not"
         return Markup("The probe on {} with {} {} significantly ahead of it without any.").format(name, whole, verdict)
-    span = Markup("the two are equal at about {} (95 %: {} to {})").format(
-        *(_write_crossing_count(row[key], row) for key in ("crossing", "crossing_low", "crossing_high"))
-    )
+    span = _write_crossing_span(row)
     if not row["is_ahead"]:
         sentence = Markup("The probe on {} is not significantly ahead of it without {}, even with {}; {}.")
         return sentence.format(name, labels, whole, span)
     sentence = Markup("The probe on {} is significantly ahead of it without {} from {} on; {}.")
     return sentence.format(name, labels, write_count(row["ahead_from"]), span)
+
+
+def _write_crossing_span(row: Mapping[Hashable, Any]) -> str:
+    if row["crossing_low"] == row["crossing_high"]:
+        side = "higher" if row["crossing_low"] == 0 else "lower"
+        return f"its score is {side} with every number of labels"
+    about = "" if row["crossing"] in (0, math.inf) else "about "
+    middle, low, high = (_write_crossing_count(row[key], row) for key in ("crossing", "crossing_low", "crossing_high"))
+    return f"the two are equal at {about}{middle} (95 %: {low} to {high})"
 
 
 def _write_crossing_count(count: float, row: Mapping[Hashable, Any]) -> str:
