@@ -16,10 +16,13 @@ CSV, JSON, PARQUET = (
     "readers.formats.json_lines:JsonRows",
     "readers.formats.parquet:ParquetRows",
 )
+SQL, MTEB = "readers.sql.rows:SqlRows", "readers.mteb.stored:store_task"
 FORMATS = {
     CSV,
     JSON,
     PARQUET,
+    SQL,
+    MTEB,
     "readers.formats.iob:read_iob_sentences",
     "readers.formats.conllu:read_conllu_sentences",
     "readers.formats.medquad:read_medquad_pairs",
@@ -44,7 +47,9 @@ def reached(node: Any, kind: str, reader: str) -> set[str]:
         ("", "docstrings", {"readers.docstrings.packages:build_docstring_table"}),
         ("classification", "fasttext", {"readers.formats.fasttext:read_labeled_texts"}),
         ("classification", "docstring_subpackages", {"readers.docstrings.packages:build_docstring_table"}),
-        ("retrieval", "pairs", {CSV, JSON, PARQUET}),
+        ("retrieval", "pairs", {CSV, JSON, PARQUET, SQL}),
+        ("classification", "sql", {SQL, PARQUET}),
+        ("retrieval", "mteb", {MTEB, PARQUET}),
         ("retrieval", "beir", {CSV, JSON}),
         ("retrieval", "medquad", {"readers.formats.medquad:read_medquad_pairs"}),
         ("retrieval", "qmsum", {"readers.formats.qmsum:read_meetings"}),
@@ -57,7 +62,7 @@ def reached(node: Any, kind: str, reader: str) -> set[str]:
         ("token_classification", "conllu", {"readers.formats.conllu:read_conllu_sentences"}),
         ("sequence_labeling", "jsonl", {JSON}),
         ("multi_label", "csv", {CSV}),
-        ("recommendation", "interactions", {CSV, JSON, PARQUET}),
+        ("recommendation", "interactions", {CSV, JSON, PARQUET, SQL}),
     ],
 )
 def test_the_code_of_a_reader_counts_where_it_reads(kind: str, reader: str, expected: set[str]) -> None:
