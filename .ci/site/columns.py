@@ -44,12 +44,14 @@ TABLES: Mapping[str, str] = {
     "without_label_errors": "Scores without these units.",
     "audit": "What the checks of the data found.",
     "without_seen": "Scores without test texts that have a near-duplicate in training.",
+    "rare_values": "Scores by how many training rows have a row's rarest value.",
     "embeddings": "Every embedding, with what it was trained on.",
     "corpora": "Every corpus, with its size.",
 }
 
 COLUMNS: Mapping[str, str] = {
     "use_case": "name of the use case",
+    "part": "rows of the test part, by how many training rows have their rarest value",
     "side": "user or item",
     "attribute": "name of the attribute",
     "n_units": "users or items that are predicted for",

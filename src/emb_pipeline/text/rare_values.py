@@ -24,8 +24,9 @@ def find_rare_values(tables: Mapping[str, pa.Table]) -> dict[str, set[str]]:
     columns = None if examples is None else find_columns(examples)
     if examples is None or columns is None or not columns.categorical:
         return {}
-    ids, splits = (np.array(examples[name].to_pylist(), dtype=object) for name in ("example_id", "split"))
-    tested = splits == "test"
+    ids = np.array(examples["example_id"].to_pylist(), dtype=object)
+    splits = examples["split"].to_pylist() if "split" in examples.column_names else [None] * len(ids)
+    tested = np.array([split == "test" for split in splits], dtype=bool)
     has_split = bool(tested.any())
     fewest = np.full(len(ids), np.iinfo(np.int64).max)
     for codes, values in zip(columns.codes.T, columns.values, strict=True):
