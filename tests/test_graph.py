@@ -50,9 +50,7 @@ def open_use_case(project: Path, env: str) -> Opened:
 
     catalog, registered, extras = load_data(project, env=env, package_name="emb_pipeline")
     data_access_manager.reset_fields()
-    with pytest.MonkeyPatch.context() as patch:  # checked when it was registered; Kedro would again, for each namespace
-        patch.setattr(Pipeline, "_validate_namespaces", lambda pipeline: None)
-        populate_data(data_access_manager, catalog, registered, extras)
+    populate_data(data_access_manager, catalog, registered, extras)
     return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered}, build_active_experiment())
 
 
