@@ -258,6 +258,7 @@ def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these
         {
             "n_labels": count,
             "label_fraction": count / 60,
+            "class_share": count / 60,
             "folds": 1,
             "draw": draw,
             "value": pytest.approx(f1_of[draw, count].mean()),
