@@ -236,8 +236,8 @@ class BertOptions(EncoderOptions):
     ] = 60.0
 
 
-class TransformerTuningOptions(TuningOptions):
-    """A transformer that is trained on."""
+class StepOptions(Options):
+    """The steps by which a transformer is trained on."""
 
     learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW for the transformer")] = 5e-5
     warmup_share: Annotated[
@@ -247,13 +247,18 @@ class TransformerTuningOptions(TuningOptions):
     max_length: Annotated[
         int | None, Field(ge=8, le=8192, description="sub-words read of a training text; null: as when encoding")
     ] = None
-    max_examples: Annotated[
-        int | None, Field(ge=2, description="training examples to take at most, drawn by the seed; null: all")
-    ] = None
     precision: Annotated[
         Literal["float32", "bfloat16", "auto"],
         Field(description="of the products (autocast); weights stay float32. auto: bfloat16 where the processor has it"),
     ] = "float32"
+
+
+class TransformerTuningOptions(StepOptions, TuningOptions):
+    """A transformer that is trained on."""
+
+    max_examples: Annotated[
+        int | None, Field(ge=2, description="training examples to take at most, drawn by the seed; null: all")
+    ] = None
 
 
 class EncoderTuningOptions(TransformerTuningOptions):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.contextual.options import StepOptions
 
 
-class SetFitOptions(Options):
+class SetFitOptions(StepOptions):
     """Contrastive tuning of an encoder on pairs of labeled texts (Tunstall et al. 2022).
 
     Steps, and not passes, bound the cost: it hardly grows with the labels. Nothing is held out of few labels, so nothing is
@@ -27,15 +27,3 @@ class SetFitOptions(Options):
     ] = 20
     max_steps: Annotated[int, Field(ge=1, le=100_000, description="steps at most, whatever the number of pairs")] = 50
     batch_size: Annotated[int, Field(ge=2, le=1024, description="pairs per step")] = 16
-    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW at its highest")] = 5e-5
-    warmup_share: Annotated[
-        float, Field(ge=0, le=1, description="share of the steps over which the step size rises; then it falls to 0")
-    ] = 0.1
-    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's decay of matrices per unit of step size")] = 0.01
-    max_length: Annotated[
-        int | None, Field(ge=8, le=8192, description="sub-words read of a training text; null: as when encoding")
-    ] = None
-    precision: Annotated[
-        Literal["float32", "bfloat16", "auto"],
-        Field(description="of the products (autocast); weights stay float32. auto: bfloat16 where the processor has it"),
-    ] = "float32"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions, StepOptions
 from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.few_shot.options import SetFitOptions
 from emb_pipeline.embeddings.protocols import innermost
@@ -70,8 +70,7 @@ class SetFit:
             raise DataError("setfit", "pairs are of one class or of two, and labels are values", "leave the task out")
         if len(np.unique(labels)) < 2:  # there are no pairs of two classes to learn from
             return encoder, encoder.encode(texts)
-        kept = {name: getattr(self.options, name) for name in _KEPT}
-        tuning = EncoderTuningOptions(**kept)
+        tuning = EncoderTuningOptions(**self.options.model_dump(include={*StepOptions.model_fields, "batch_size"}))
         steps = draw_steps(labels, self.options, np.random.default_rng([self.seed, 4]))
         folder = Path(tempfile.mkdtemp(prefix="setfit-"))
         try:
@@ -97,9 +96,6 @@ class SetFit:
                 "setfit", f"tunes transformers that are run here, and no {type(encoder).__name__}", "name another"
             )
         return encoder
-
-
-_KEPT = ("learning_rate", "warmup_share", "weight_decay", "max_length", "precision", "batch_size")
 
 
 def draw_steps(codes: np.ndarray, options: SetFitOptions, rng: np.random.Generator) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emb_pipeline.errors import DataError, suggest
+from emb_pipeline.readers.extra_package import import_extra
 from emb_pipeline.readers.files.named_files import NamedFile, checks_first_rows, iter_files
 from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.stored_tables import stamp_files, store_tables
@@ -64,7 +65,7 @@ def store_split(source: HfDatasetSource, raw: Path, project: Path, split: str | 
 
 
 def _load_and_write(source: HfDatasetSource, project: Path, folder: Path) -> None:
-    datasets = import_datasets(source.origin)
+    datasets = import_extra("datasets", "hf", source.origin)
     hide_secret(os.environ.get("HF_TOKEN", ""))
     with quiet(datasets), explain(datasets, source):
         loaded = _load(datasets, source, project, folder / "cache")
@@ -86,22 +87,6 @@ def _load(datasets: ModuleType, source: HfDatasetSource, project: Path, cache: P
     else:
         loaded = datasets.load_dataset(str(place), source.config, cache_dir=str(cache))
     return loaded if isinstance(loaded, Mapping) else datasets.DatasetDict(train=loaded)
-
-
-def import_datasets(place: str) -> ModuleType:
-    """Import the package ``datasets``.
-
-    Raises
-    ------
-    DataError
-        It is not installed.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise DataError(place, "needs the package datasets", "pip install 'emb_pipeline[hf]'") from error
-    module: ModuleType = datasets
-    return module
 
 
 @contextmanager

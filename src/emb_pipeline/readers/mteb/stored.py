@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emb_pipeline.errors import DataError, find_nearest_name, suggest
+from emb_pipeline.readers.extra_package import import_extra
 from emb_pipeline.readers.files.named_files import NamedFile, checks_first_rows
-from emb_pipeline.readers.hf_dataset.stored import explain, import_datasets, quiet
+from emb_pipeline.readers.hf_dataset.stored import explain, quiet
 from emb_pipeline.readers.mteb.source import MtebTask
 from emb_pipeline.readers.stored_tables import stamp_files, store_tables
 from emb_pipeline.text.hashing import hash_text
@@ -95,8 +96,8 @@ def _load_and_write(source: MtebTask, project: Path, folder: Path) -> None:
 
     from emb_pipeline.readers.mteb.tables import build_tables
 
-    datasets = import_datasets(source.task)
-    mteb = _import_mteb(source.task)
+    datasets = import_extra("datasets", "hf", source.task)
+    mteb = import_extra("mteb", "mteb", source.task)
     task = _find_task(mteb, source)
     subset, split = _choose_subset(task, source), _choose_split(task, source)
     if source.path is not None:
@@ -121,15 +122,6 @@ def _load_and_write(source: MtebTask, project: Path, folder: Path) -> None:
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     _log.info("%s: a %s task, which MTEB judges by %s", source.task, about["type"], about["main_score"])
-
-
-def _import_mteb(place: str) -> ModuleType:
-    try:
-        import mteb
-    except ImportError as error:
-        raise DataError(place, "needs the package mteb", "pip install 'emb_pipeline[mteb]'") from error
-    module: ModuleType = mteb
-    return module
 
 
 def _find_task(mteb: ModuleType, source: MtebTask) -> Any:

@@ -190,12 +190,17 @@ def _reach_verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray
 
 def _find_crossing(counts: np.ndarray, difference: np.ndarray) -> float:
     """Number of labels at the last change of sign, on a line between two counts in log n; NaN without one."""
-    logs = np.log(counts.astype(np.float64))
     for place, (before, after) in reversed(list(enumerate(pairwise(difference)))):
         if before * after < 0 or (after == 0 != before):
-            share = before / (before - after)
-            return float(np.exp(logs[place] + share * (logs[place + 1] - logs[place])))
+            return interpolate_crossing(counts, difference, place)
     return float("nan")
+
+
+def interpolate_crossing(counts: np.ndarray, differences: np.ndarray, place: int) -> float:
+    """Number of labels at which a line from one count to the next, in log n, is 0."""
+    before, after = differences[place : place + 2]
+    first, second = np.log(counts[place : place + 2].astype(np.float64))
+    return float(np.exp(first + before / (before - after) * (second - first)))
 
 
 def _compute_crossing_interval(counts: np.ndarray, moved: np.ndarray, verdict: str, level: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, ZeroShotPoint
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_percentile_interval, keep_in_range
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_range
+from emb_pipeline.statistics.learning_curves.crossovers import interpolate_crossing
 from emb_pipeline.statistics.learning_curves.label_curves import CurveScores
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, list_tables, make_table, read_task_scores
@@ -197,9 +198,7 @@ def find_crossing(counts: np.ndarray, differences: np.ndarray) -> float:
     last = int(behind[-1])
     if last == len(counts) - 1:
         return float("inf")
-    before, after = differences[last], differences[last + 1]
-    logs = np.log(counts[last : last + 2])
-    return float(np.exp(logs[0] + before / (before - after) * (logs[1] - logs[0])))
+    return interpolate_crossing(counts, differences, last)
 
 
 def find_first_of_the_rest(counts: np.ndarray, is_ahead: np.ndarray) -> float:
