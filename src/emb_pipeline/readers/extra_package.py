@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from emb_pipeline.errors import DataError
 
 
-def import_extra(package: str, extra: str, place: str) -> ModuleType:
-    """Import a package of an extra.
+@contextmanager
+def importing_extra(package: str, extra: str, place: str) -> Iterator[None]:
+    """Import a package of an extra inside of this.
+
+    The import itself is written out where it is needed, so that it is seen by type checkers and by the fingerprints of code.
 
     Raises
     ------
@@ -17,6 +20,6 @@ def import_extra(package: str, extra: str, place: str) -> ModuleType:
         It is not installed; names the extra, and ``place``, what needs it.
     """
     try:
-        return import_module(package)
+        yield
     except ImportError as error:
         raise DataError(place, f"needs {package}, which is not installed", f"pip install 'emb_pipeline[{extra}]'") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emb_pipeline.errors import DataError, suggest
-from emb_pipeline.readers.extra_package import import_extra
+from emb_pipeline.readers.extra_package import importing_extra
 from emb_pipeline.readers.files.named_files import NamedFile, checks_first_rows, iter_files
 from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.stored_tables import stamp_files, store_tables
@@ -65,7 +65,8 @@ def store_split(source: HfDatasetSource, raw: Path, project: Path, split: str | 
 
 
 def _load_and_write(source: HfDatasetSource, project: Path, folder: Path) -> None:
-    datasets = import_extra("datasets", "hf", source.origin)
+    with importing_extra("datasets", "hf", source.origin):
+        import datasets
     hide_secret(os.environ.get("HF_TOKEN", ""))
     with quiet(datasets), explain(datasets, source):
         loaded = _load(datasets, source, project, folder / "cache")

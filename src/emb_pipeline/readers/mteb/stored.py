@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emb_pipeline.errors import DataError, find_nearest_name, suggest
-from emb_pipeline.readers.extra_package import import_extra
+from emb_pipeline.readers.extra_package import importing_extra
 from emb_pipeline.readers.files.named_files import NamedFile, checks_first_rows
 from emb_pipeline.readers.hf_dataset.stored import explain, quiet
 from emb_pipeline.readers.mteb.source import MtebTask
@@ -96,8 +96,10 @@ def _load_and_write(source: MtebTask, project: Path, folder: Path) -> None:
 
     from emb_pipeline.readers.mteb.tables import build_tables
 
-    datasets = import_extra("datasets", "hf", source.task)
-    mteb = import_extra("mteb", "mteb", source.task)
+    with importing_extra("datasets", "hf", source.task):
+        import datasets
+    with importing_extra("mteb", "mteb", source.task):
+        import mteb
     task = _find_task(mteb, source)
     subset, split = _choose_subset(task, source), _choose_split(task, source)
     if source.path is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.extra_package import import_extra
+from emb_pipeline.readers.extra_package import importing_extra
 from emb_pipeline.readers.sql.names import Names, read_address
 from emb_pipeline.redaction import hide_secret, redact
 
@@ -50,7 +50,8 @@ def ask(names: Names, place: str) -> Iterator[pa.RecordBatchReader]:
         The query is more than reading, DuckDB refuses it (the error has its line), a database or an object store cannot be
         reached, two columns have one name, or a column has a type that is no text, number or date.
     """
-    duckdb = import_extra("duckdb", "sql", "a query in SQL")
+    with importing_extra("duckdb", "sql", "a query in SQL"):
+        import duckdb
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     try:
         with _explained(duckdb, place, names.text):
@@ -119,7 +120,8 @@ def _attach(connection: Any, name: str, place: str) -> str | None:
 
 
 def _load_extension(connection: Any, name: str, place: str) -> None:
-    duckdb = import_extra("duckdb", "sql", "a query in SQL")
+    with importing_extra("duckdb", "sql", "a query in SQL"):
+        import duckdb
     try:
         connection.execute(f"LOAD {name}")
     except duckdb.Error:

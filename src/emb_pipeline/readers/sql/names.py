@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.extra_package import import_extra
+from emb_pipeline.readers.extra_package import importing_extra
 from emb_pipeline.redaction import hide_secret
 
 DATABASE = "EMB_PIPELINE_DATABASE_"
@@ -88,7 +88,8 @@ def find_names(query: str, project: Path) -> Names:
 
 def _list_words(query: str) -> Iterator[tuple[int, int, str]]:
     """List the texts and the names of a query with their places; no comment and no number is among them."""
-    duckdb = import_extra("duckdb", "sql", "a query in SQL")
+    with importing_extra("duckdb", "sql", "a query in SQL"):
+        import duckdb
     encoded = query.encode()  # DuckDB counts bytes
     tokens = duckdb.tokenize(query)
     ends = [*(start for start, _ in tokens[1:]), len(encoded)]
