@@ -363,7 +363,7 @@ task_definitions:
 evaluation:
   classification: {folds: 3, training_draws: 3, label_draws: 3, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
 latency: {seconds: 0.05, attempts: 1}
-matrix_operations: {n: [100], dims: [8], densities: [0.01, 0.1], columns: 200, fit_rows: 100, seconds: 0.5}
+matrix_operations: {n: [100], dims: [8], densities: [0.01, 0.1], columns: 200, fit_rows: 100, seconds: 5}
 report: {resamples: 200, permutations: 199, level: 0.05}
 vector_search:
   requests: 5

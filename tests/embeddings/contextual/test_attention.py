@@ -11,7 +11,8 @@ import pytest
 from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.models.attention import Attention, limit_attention
+from emb_pipeline.embeddings.contextual.masked_training import find_window_of_step
+from emb_pipeline.embeddings.contextual.models.attention import Attention, changing_window, limit_attention
 from emb_pipeline.embeddings.contextual.models.library_loading import load_library_model
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
@@ -133,3 +134,55 @@ def test_another_library_follows_causal_attention_and_is_refused_a_window(folder
     with pytest.raises(DataError, match="sees 1 sub-words to each side") as refused:
         load_library_model(folders["window"].model_path)
     assert refused.value.remedy == "start from a BERT with attention: full or causal"
+
+
+def test_attention_stays_near_then_grows_by_the_same_factor_at_each_step() -> None:
+    growing = BertOptions(near_first=0.75, attention_window=5)
+    assert [find_window_of_step(step, 20, growing, 64) for step in range(20)] == [*[2] * 11, 4, 8, 16, 32, *[None] * 5]
+    window = growing.model_copy(update={"attention": "window"})
+    assert [find_window_of_step(step, 20, window, 64) for step in range(20)] == [*[2] * 11, 4, *[5] * 8]
+    assert {find_window_of_step(step, 10, BertOptions(), 64) for step in range(10)} == {None}
+    with pytest.raises(ValueError, match="max_seconds may end the training before it"):
+        BertOptions(near_first=0.5, max_seconds=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("attention", "wanted"), [("full", [2, 3, 4, 5, 6]), ("causal", [4, 5, 6]), ("window", [2, 3, 4, 5, 6])]
+)
+def test_a_window_that_changes_hides_what_is_far_and_what_a_causal_model_must_not_see(
+    folders: dict[str, EncoderFolder], attention: str, wanted: list[int]
+) -> None:
+    import torch
+    from transformers import AutoModelForMaskedLM
+
+    model = limit_attention(AutoModelForMaskedLM.from_pretrained(folders[attention].model_path)).eval()
+    (ids,) = ContextualEncoder(folders[attention], BertOptions()).token_ids([" ".join(SENTENCE)], "text")
+    place = 4
+    other = [
+        *ids[:place],
+        *ContextualEncoder(folders[attention], BertOptions()).token_ids([OTHER], "text")[0][1:2],
+        *ids[place + 1 :],
+    ]
+    assert len(other) == len(ids) and other != ids
+
+    def find_seen() -> list[int]:
+        with torch.inference_mode():
+            one, two = (model.bert(input_ids=torch.tensor([each])).last_hidden_state[0] for each in (ids, other))
+        return np.flatnonzero((one - two).abs().amax(dim=1).numpy() > 2e-6).tolist()
+
+    before = find_seen()
+    with changing_window(model) as set_window:
+        set_window(1)
+        assert find_seen() == wanted
+    assert find_seen() == before
+
+
+@pytest.mark.slow
+def test_a_model_whose_attention_grew_is_saved_with_all_of_it(corpus: TokenCorpus, tmp_path: Path) -> None:
+    options = BertOptions(**SMALL, attention="causal", near_first=0.5)
+    places = {"folder": tmp_path / "grown", "checkpoints": tmp_path / "checkpoints"}
+    folder = bert.train(TrainingRequest(corpus, options, dim=16, seed=1, **places))
+    config = json.loads((folder.model_path / "config.json").read_text())
+    assert config["attention_window"] is None and config["is_decoder"]
+    assert find_changed(ContextualEncoder(folder, BertOptions()), 4) == list(range(4, len(SENTENCE)))

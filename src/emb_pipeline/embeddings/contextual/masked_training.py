@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.masking import MaskedBatch, Vocabulary, batch_rows, mask
+from emb_pipeline.embeddings.contextual.models.attention import changing_window
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.training.divergence import require_converging
@@ -29,6 +30,10 @@ OnStep = Callable[[int, float], None]
 """Called after each step with its number, from 1, and its loss."""
 
 
+NEAREST = 2
+"""Sub-words to each side that attention sees at the first steps of a training with ``near_first``."""
+HELD = 2 / 3
+"""Share of the steps of ``near_first`` before attention grows."""
 _MOST_LOST = 1.0
 """Nats above its best tenth from which the end of a training counts as diverged."""
 _MOST_OF_CHANCE = 1.5
@@ -95,29 +100,33 @@ def fit(
     model.train()
     device = device_in_force(options.device)
     reduced = device == "cuda" or precision_in_force(options.dtype, device) == "bfloat16"
-    for step in range(len(losses), n_steps):
-        time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
-        if time_left <= 0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * scale_step(step, n_steps, options.warmup_steps, time_left)
-        rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
-        rng = np.random.default_rng([seed, 1, step])
-        batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
-        torch.manual_seed(int(rng.integers(2**63)))  # dropout
-        with torch.autocast(device, torch.bfloat16, enabled=reduced):
-            loss = compute_masked_loss(model, batch, vocabulary)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-        require_converging(f"bert_{model.config.hidden_size}", f"step {step + 1} of {n_steps}", losses[-1], remedy)
-        if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
-            _save(checkpoint, identity, model, optimizer, losses, seconds())
-            last_checkpoint = time.perf_counter()
-        if on_step:
-            on_step(step + 1, losses[-1])
+    with changing_window(model) as set_window:
+        for step in range(len(losses), n_steps):
+            time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
+            if time_left <= 0:
+                break
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * scale_step(step, n_steps, options.warmup_steps, time_left)
+            set_window(find_window_of_step(step, n_steps, options, blocks.shape[1]))
+            rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
+            rng = np.random.default_rng([seed, 1, step])
+            batch = mask(
+                blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng
+            )
+            torch.manual_seed(int(rng.integers(2**63)))  # dropout
+            with torch.autocast(device, torch.bfloat16, enabled=reduced):
+                loss = compute_masked_loss(model, batch, vocabulary)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+            require_converging(f"bert_{model.config.hidden_size}", f"step {step + 1} of {n_steps}", losses[-1], remedy)
+            if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
+                _save(checkpoint, identity, model, optimizer, losses, seconds())
+                last_checkpoint = time.perf_counter()
+            if on_step:
+                on_step(step + 1, losses[-1])
     name = f"bert_{model.config.hidden_size}"
     require_learning(losses, model.config.vocab_size, name, remedy)
     weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
@@ -159,6 +168,20 @@ def scale_step(step: int, n_steps: int, warmup_steps: int, time_left: float) -> 
     rising = (step + 1) / (warmup + 1)
     falling = (n_steps - step) / (n_steps - warmup)
     return min(1.0, rising, falling, 2 * time_left)
+
+
+def find_window_of_step(step: int, n_steps: int, options: BertOptions, length: int) -> int | None:
+    """Find the positions to each side that attention sees at a step, from 0; None for the whole sequence.
+
+    Over ``near_first`` of the steps it is near: for `HELD` of these `NEAREST`, and then larger by the same factor at each
+    step, up to the sequence's length. A window that grows from the first step on leaves the model where it would be without.
+    """
+    last = options.attention_window if options.attention == "window" else None
+    n_near = options.near_first * n_steps
+    if step >= n_near:
+        return last
+    grown = max(0.0, step / n_near - HELD) / (1 - HELD)
+    return min(round(NEAREST * math.pow(length / NEAREST, grown)), last or length)
 
 
 def compute_masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabulary) -> torch.Tensor:

@@ -227,6 +227,15 @@ class BertOptions(EncoderOptions):
             description="of attention: window alone: sub-tokens to each side that a layer sees; L layers see L times that",
         ),
     ] = 2
+    near_first: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="share of the steps in which attention is near, whatever 'attention' says: 2 sub-words to each "
+            "side, and more and more in the last third. A small model that sees all from the start may never learn to use any",
+        ),
+    ] = 0.0
     max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 600_000
     max_seconds: Annotated[
         float | None, Field(gt=0, description="wall-clock seconds to train at most; null: as long as max_tokens takes")
@@ -234,6 +243,12 @@ class BertOptions(EncoderOptions):
     checkpoint_seconds: Annotated[
         float, Field(ge=0, description="seconds between checkpoints; 0 writes one after every step")
     ] = 60.0
+
+    @model_validator(mode="after")
+    def _require_steps_that_are_known(self) -> Self:
+        if self.near_first and self.max_seconds is not None:
+            raise ValueError("near_first is a share of max_tokens, and max_seconds may end the training before it; set one")
+        return self
 
 
 class StepOptions(Options):

@@ -6,7 +6,9 @@ that loads it follows. A window has the entry ``attention_window``, which this p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -15,6 +17,7 @@ from emb_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.hooks import RemovableHandle
 
 Attention: TypeAlias = Literal["full", "causal", "window"]
 WINDOW = "attention_window"
@@ -58,22 +61,46 @@ def require_no_window(model: Path) -> None:
 
 def limit_attention(model: Any) -> Any:
     """Let each layer of a model see the window that its configuration names, if any, and give the model back."""
-    window = find_window(model.config.to_dict())
-    if window is None:
-        return model
+    if find_window(model.config.to_dict()) is not None:
+        _follow_window(model)
+    return model
 
+
+@contextmanager
+def changing_window(model: Any) -> Iterator[Callable[[int | None], None]]:
+    """Let each layer of a model see other windows while it is trained.
+
+    Yields
+    ------
+    callable
+        Takes the positions to each side, up to the position itself where the model is causal; None for all of them.
+    """
+    saved = find_window(model.config.to_dict())
+    hook = _follow_window(model) if saved is None else None
+    try:
+        yield partial(setattr, model.config, WINDOW)
+    finally:
+        setattr(model.config, WINDOW, saved)
+        if hook is not None:
+            hook.remove()
+
+
+def _follow_window(model: Any) -> RemovableHandle:
     def put_window(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        window = getattr(module.config, WINDOW, None)
+        if window is None:
+            return arguments, named
         ids = named["input_ids"] if "input_ids" in named else arguments[0]
-        mask = _build_window_mask(ids, named.get("attention_mask"), window)
+        mask = _build_window_mask(ids, named.get("attention_mask"), window, causal=module.config.is_decoder)
         if module.config._attn_implementation == "eager":
             mask = (~mask).to(module.dtype) * _find_lowest(module.dtype)
         return arguments, {**named, "attention_mask": mask}
 
-    model.base_model.register_forward_pre_hook(put_window, with_kwargs=True)
-    return model
+    handle: RemovableHandle = model.base_model.register_forward_pre_hook(put_window, with_kwargs=True)
+    return handle
 
 
-def _build_window_mask(ids: torch.Tensor, mask: torch.Tensor | None, window: int) -> torch.Tensor:
+def _build_window_mask(ids: torch.Tensor, mask: torch.Tensor | None, window: int, *, causal: bool) -> torch.Tensor:
     """Build the pairs of positions that may see each other: shape (n, 1, length, length), bool.
 
     A padding position sees itself alone, so that no row is empty.
@@ -81,8 +108,10 @@ def _build_window_mask(ids: torch.Tensor, mask: torch.Tensor | None, window: int
     import torch
 
     places = torch.arange(ids.shape[1], device=ids.device)
-    distances = (places[:, None] - places[None, :]).abs()
-    near = (distances <= window)[None, None].expand(ids.shape[0], 1, -1, -1)
+    offsets = places[:, None] - places[None, :]
+    distances = offsets.abs()
+    seen = (distances <= window) & (offsets >= 0) if causal else distances <= window
+    near = seen[None, None].expand(ids.shape[0], 1, -1, -1)
     if mask is None:
         return near
     return (near & mask[:, None, None, :].bool()) | (distances == 0)
