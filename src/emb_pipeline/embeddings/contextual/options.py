@@ -233,7 +233,7 @@ class BertOptions(EncoderOptions):
             ge=0,
             lt=1,
             description="share of the steps in which attention is near, whatever 'attention' says: 2 sub-words to each "
-            "side, and more and more in the last third. A small model that sees all from the start may never learn to use any",
+            "side, and more and more in the last third. Seeing all from the start a small model may never learn to use it",
         ),
     ] = 0.0
     max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 600_000
