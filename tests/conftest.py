@@ -16,6 +16,9 @@ from filelock import FileLock
 
 from emb_pipeline.provenance.package_code import build_code_graph
 from tests.forked import run_in_fork
+from tests.unflushed import skip_flushes
+
+skip_flushes()
 
 PROJECT = Path(__file__).parents[1]
 SUMMARIES = Path("data/02_intermediate/.code_summaries.json")

@@ -36,4 +36,8 @@ with contextlib.suppress(ImportError):  # seconds, of which a run without encode
     import emb_pipeline.embeddings.contextual.contextual_encoder
     import emb_pipeline.embeddings.contextual.sentence_transformer
 
+from tests.unflushed import skip_flushes, skip_flushes_of_sqlite
+
+skip_flushes()
+skip_flushes_of_sqlite()
 gc.freeze()  # what was imported is never collected: forks share its memory
