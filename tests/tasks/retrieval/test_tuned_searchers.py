@@ -47,13 +47,35 @@ def test_weights_of_a_setting_are_those_of_bm25s(k1: float, b: float) -> None:
     passages = [" ".join(rng.choice(list("abcdefgh"), size=rng.integers(1, 60))) for _ in range(40)]
     reference = bm25s.BM25(k1=k1, b=b, method="lucene")
     reference.index([passage.split() for passage in passages], show_progress=False)
-    ours = Bm25().index(passages).at({"k1": k1, "b": b})
+    ours = Bm25(Bm25Options(k3=None)).index(passages).at({"k1": k1, "b": b})
     for query in (["a"], ["b", "h", "b"]):
         np.testing.assert_allclose(ours.weights.get_scores(query), reference.get_scores(query), rtol=1e-6)
         found = ours.search_scored([" ".join(query)], len(passages))
         expected = ours.weights.get_scores(query)[found.passages[0]]
-        np.testing.assert_array_equal(found.scores[0], np.where(expected > 0, expected, -np.inf))
+        np.testing.assert_allclose(found.scores[0], np.where(expected > 0, expected, -np.inf), rtol=1e-6)
     assert ours.n_bytes == Bm25(Bm25Options(k1=k1, b=b)).index(passages).n_bytes
+
+
+def test_a_word_that_a_query_repeats_is_worth_less_each_time() -> None:
+    """Three times: 3 (k3 + 1) / (3 + k3) times as much as once, and 3 times without k3."""
+    passages = ["a b", "b c", "c c d"]
+    for k3, worth in ((8.0, 27 / 11), (0.0, 1.0), (None, 3.0)):
+        index = Bm25(Bm25Options(k1=1.5, b=0.75, k3=k3)).index(passages)
+        once_a, once_b, both = (next(index.score_all([query]))[1][0] for query in ("a", "b", "b a b b"))
+        np.testing.assert_allclose(both[0], once_a[0] + worth * once_b[0], rtol=1e-6)
+        np.testing.assert_allclose(both[1], worth * once_b[1], rtol=1e-6)
+
+
+def test_what_a_long_query_repeats_does_not_drown_what_it_is_about() -> None:
+    """As where a dialogue is searched with: filler is in it a hundred times, and its subject twice."""
+    rng = np.random.default_rng(3)
+    filler = [f"filler{number}" for number in range(30)]
+    passages = [" ".join([f"subject{number}", *rng.choice(filler, 40)]) for number in range(40)]
+    queries = [" ".join([f"subject{number}"] * 2 + rng.choice(filler, 1500).tolist()) for number in range(40)]
+    names = np.array([f"n{number}" for number in range(40)])
+    task = RetrievalTask("visits", names, Texts(queries), names, Texts(passages), sp.csr_array(np.eye(40, dtype=np.float32)))
+    each, saturated = (evaluate_retrieval(task, Bm25(Bm25Options(k3=k3)), OPTIONS).metrics["ndcg@10"] for k3 in (None, 1.0))
+    assert each < 0.5 and saturated > each + 0.2
 
 
 def test_tuned_bm25_is_better_where_long_passages_mislead() -> None:

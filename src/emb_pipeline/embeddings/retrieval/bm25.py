@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,22 +161,27 @@ class Bm25Index:
         # numba takes half a second to import; what does not search needs none.
         from emb_pipeline.embeddings.retrieval.bm25_kernels import add_weights
 
-        starts, words = self._find_words(queries)
+        starts, words, repeats = self._find_words(queries)
         weights = self.weights.scores
         for rows in split_rows(len(queries), len(self.passage_hashes)):
             scores = np.zeros((rows.stop - rows.start, len(self.passage_hashes)), dtype=np.float32)
-            add_weights(
-                starts[rows.start : rows.stop + 1], words, weights["indptr"], weights["indices"], weights["data"], scores
-            )
+            of_rows = starts[rows.start : rows.stop + 1]
+            add_weights(of_rows, words, repeats, weights["indptr"], weights["indices"], weights["data"], scores)
             scores[scores <= 0] = NOTHING
             yield rows, scores
 
-    def _find_words(self, queries: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Find the numbers of all queries' words that some passage has, and where those of each query begin."""
-        number_of = self.weights.vocab_dict
-        found = [[number_of[term] for term in query if term in number_of] for query in self.analyze(queries)]
+    def _find_words(self, queries: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Find the numbers of all queries' words that some passage has, where each query begins, and what each is worth.
+
+        A word that a query has n times is worth n (k3 + 1) / (n + k3) times a word that it has once.
+        """
+        number_of, k3 = self.weights.vocab_dict, self.options.k3
+        found = [Counter(number_of[term] for term in query if term in number_of) for query in self.analyze(queries)]
         starts = np.cumsum([0, *map(len, found)])
-        return starts, np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(starts[-1]))
+        words = np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(starts[-1]))
+        counts = itertools.chain.from_iterable(each.values() for each in found)
+        repeats = np.fromiter(counts, dtype=np.float32, count=int(starts[-1]))
+        return starts, words, repeats if k3 is None else repeats * np.float32(k3 + 1) / (repeats + np.float32(k3))
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write two Parquet files: each term with the passages that hold it, and the lengths of the passages."""

@@ -44,6 +44,15 @@ class Bm25Options(Options):
         float | None, Field(ge=0, le=10, description="how soon repeated words stop adding to the score; null: chosen")
     ] = None
     b: Annotated[float | None, Field(ge=0, le=1, description="how much long passages are held back; null: chosen")] = None
+    k3: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=10_000,
+            description="how soon words that a query repeats stop adding to the score; null: each repeat counts in full, as "
+            "in Lucene, and frequent words then decide what is found for a query as long as a document",
+        ),
+    ] = 8.0
     variant: Annotated[Variant, Field(description="formula: Lucene's, ATIRE's, Robertson's own, BM25+ or BM25L")] = "lucene"
     delta: Annotated[
         float | None,
