@@ -208,6 +208,7 @@ def test_two_sources_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
     [
         ({"path": "gone.txt"}, r"gone\.txt: there is no such file or folder"),
         ({"path": "*.md"}, r"\*\.md: there is no such file or folder"),
+        ({"path": "s3://bucket/*.md"}, r"is a URL, and 'path' is a file or folder of this machine; .*\(reader: sql\)"),
         ({"path": "own", "files": "*.md"}, r"own: none of its files matches '\*\.md' \(it holds a\.txt"),
         ({"download": "imaginary"}, r"download: 'imaginary' is not among .*'medquad'"),
         ({"package": "no_such_package", "files": "a"}, r"package 'no_such_package': is not installed"),

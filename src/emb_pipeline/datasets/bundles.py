@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.mlflow_runs import register_model
 from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.local_paths import require_local
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         tracking_uri: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self._registered_name, self._experiment, self._tracking_uri = registered_name, experiment, tracking_uri
         self.metadata = metadata
 

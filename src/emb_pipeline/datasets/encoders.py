@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.storage.local_paths import require_local
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
@@ -30,7 +31,7 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
     MANIFEST = "encoder.json"
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self.metadata = metadata
 
     def load(self) -> EncoderFolder | Failed:

@@ -18,6 +18,7 @@ from kedro_datasets_experimental.vectorstore_base import AbstractVectorStoreData
 from emb_pipeline.datasets.milvus_words import MilvusWords
 from emb_pipeline.efficiency.vector_search import Product
 from emb_pipeline.redaction import redact
+from emb_pipeline.storage.local_paths import require_local
 
 ID, VECTOR = "id", "vector"
 MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave its indexes out of vector_search.indexes"
@@ -291,7 +292,7 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
     ) -> None:
         if not (filepath or uri):
             raise DatasetError(f"collection {collection}: name a file (filepath) or a server (uri)")
-        self._filepath, self._collection = uri or filepath, collection
+        self._filepath, self._collection = uri or str(require_local(filepath)), collection
         self._credentials = credentials or {}
         self.metadata = metadata
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, Version
@@ -11,6 +11,7 @@ from kedro_datasets._typing import HTMLPreview
 
 from emb_pipeline.datasets.tables import does_path_exist, does_version_exist
 from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.local_paths import require_local
 
 
 class PageDataset(AbstractVersionedDataset[str, str]):
@@ -32,12 +33,12 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         self, *, filepath: str, latest: str, version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
         super().__init__(
-            filepath=PurePosixPath(filepath),
+            filepath=require_local(filepath),
             version=version,
             exists_function=does_path_exist,
             glob_function=glob.glob,
         )
-        self._latest = latest
+        self._latest = str(require_local(latest))
         self.metadata = metadata
 
     def load(self) -> str:

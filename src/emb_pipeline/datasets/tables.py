@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -17,6 +17,7 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.storage.local_paths import require_local
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.storage.table_parts import TableParts
 
@@ -39,7 +40,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(
-            filepath=PurePosixPath(filepath), version=version, exists_function=does_path_exist, glob_function=glob.glob
+            filepath=require_local(filepath), version=version, exists_function=does_path_exist, glob_function=glob.glob
         )
         self.metadata = metadata
 
@@ -85,7 +86,7 @@ class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self._table = TableDataset(filepath=filepath)
         self.metadata = metadata
 
@@ -135,7 +136,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         dictionaries: Mapping[str, list[str]] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self._dictionaries = dict(dictionaries or {})
         self.metadata = metadata
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.local_paths import require_local
 from emb_pipeline.storage.sealed_files import AGAIN, add_seal, is_sealed, seal
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -62,7 +63,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     _ROWS_PER_GROUP = 8192
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self.metadata = metadata
 
     def load(self) -> Documents:
@@ -103,7 +104,7 @@ class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self.metadata = metadata
 
     def load(self) -> TokenCorpus:

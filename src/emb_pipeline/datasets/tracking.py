@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from emb_pipeline.datasets.mlflow_runs import log_run, name_run
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.storage.local_paths import require_local
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 RUN_NAME = "mlflow_run_name"
@@ -76,7 +77,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         tracking_uri: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self._run = TrackedRun(tracking_uri, experiment, run_name, use_case)
         self.metadata = metadata
 

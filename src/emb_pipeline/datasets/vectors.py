@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.storage.local_paths import require_local
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -25,7 +26,7 @@ class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | 
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = require_local(filepath)
         self.metadata = metadata
 
     def load(self) -> WordVectors | Failed:

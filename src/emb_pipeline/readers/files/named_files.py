@@ -19,6 +19,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.public_data.fetch import fetch, find_mirror, is_fetched
 from emb_pipeline.readers.public_data.public_sources import public_sources
+from emb_pipeline.storage.local_paths import is_url
 
 _FIRST_ROWS: ContextVar[int | None] = ContextVar("first_rows", default=None)
 QUERY_SUFFIX = ".sql"
@@ -166,6 +167,9 @@ def _is_here(source: str, raw: Path) -> bool:
 
 
 def _list_own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
+    if is_url(path):
+        remedy = "read a table of an object store by a query (reader: sql), or copy the files into a folder of the project"
+        raise DataError(path, "is a URL, and 'path' is a file or folder of this machine", remedy)
     start = project / path
     if start.is_file():
         if glob is not None and not start.match(glob):
