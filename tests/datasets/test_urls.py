@@ -38,7 +38,7 @@ def test_every_class_of_the_catalog_is_looked_at() -> None:
 def test_a_dataset_refuses_a_url(name: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     module, _, kind = name.rpartition(".")
-    others = {key: value for key, value in ENTRIES[name].items() if key not in ("type", "versioned", "filepath")}
+    others = {key: value for key, value in ENTRIES[name].items() if key not in ("type", "versioned", "filepath", "uri")}
     with pytest.raises(DataError, match="is a URL, and results are files of this machine") as refused:
         getattr(import_module(module), kind)(filepath=url, **others)
     assert refused.value.place == url and "mount" in refused.value.remedy
