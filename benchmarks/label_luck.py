@@ -35,7 +35,8 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.statistics.intervals.extra_variance import estimate_training_variance
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.probes.probe import ClassResponse, ProbeTraining
+from emb_pipeline.tasks.classification.probe import ClassResponse
+from emb_pipeline.tasks.probes.probe import ProbeTraining
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
@@ -111,11 +112,11 @@ def scored(n_labels: int | None, n_units: int, rng: np.random.Generator) -> Scor
         for system, view in enumerate(views):
             training = ProbeTraining(view[train], ClassResponse(codes[train], N_CLASSES, options), train, options, seed=0)
             probe = training.probe()
-            scores[test - first, system] = probe.log_probabilities(view[test]).argmax(axis=1) == codes[test]
+            scores[test - first, system] = probe.answer(view[test]).argmax(axis=1) == codes[test]
             coordinates = training.coordinates(view[test])
             for draw, rows in drawn.resamples(train):
                 fitted = training.on_resample(rows, probe)
-                draws[draw, test - first, system] = fitted.predicted(coordinates) == codes[test]
+                draws[draw, test - first, system] = fitted.predict(coordinates).argmax(axis=1) == codes[test]
     return scores, draws
 
 

@@ -104,14 +104,14 @@ def one_draw(
     axes = axes_of(scaled)
     rotated, test_rows = axes.rotate(scaled), axes.rotate(scaler.scale(of_test))
     values = [10 ** (step / 2) / mean_squared_length(rotated) for step in STEPS]
-    fits = [each.log_probabilities(test_rows) for each in fitted_path(rotated, labels, n_classes, values)]
+    fits = [each.predict(test_rows) for each in fitted_path(rotated, labels, n_classes, values)]
     accuracy = [float((logs.argmax(axis=1) == tested).mean()) for logs in fits]
     right, log_likelihood = np.zeros((2, len(values), count))
     folds = draw_stratified_folds(labels, np.arange(count), n_folds=3, seed=0)
     for fold in range(3):
         held_out = folds == fold
         for place, each in enumerate(fitted_path(rotated[~held_out], labels[~held_out], n_classes, values)):
-            logs = each.log_probabilities(rotated[held_out])
+            logs = each.predict(rotated[held_out])
             right[place, held_out] = logs.argmax(axis=1) == labels[held_out]
             log_likelihood[place, held_out] = logs[np.arange(len(logs)), labels[held_out]]
     by_accuracy, by_both = (_chosen(right, other) for other in (np.zeros_like(right), log_likelihood))

@@ -99,7 +99,7 @@ def ours(
     model = softmax.SoftmaxRegression(rotated, codes, n_classes)
     for c in values:
         found = model.fit(c, tolerance=TOLERANCE, max_iterations=1000)
-    loss = -found.log_probabilities(rotated)[np.arange(len(codes)), codes].mean()
+    loss = -found.predict(rotated)[np.arange(len(codes)), codes].mean()
     return float(loss + np.square(found.weights).sum() / (2 * values[-1] * len(codes)))
 
 

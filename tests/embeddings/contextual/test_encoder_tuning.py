@@ -23,7 +23,7 @@ from emb_pipeline.embeddings.contextual.options import DistilledOptions, Encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.classification.probe import fit_probe
 from emb_pipeline.tasks.splits.folds import find_duplicate_groups
 from emb_pipeline.text.texts import Texts
 from tests.conftest import WORDS

@@ -11,8 +11,8 @@ from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import fit_probe
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds, find_duplicate_groups
 from emb_pipeline.tasks.splits.label_draws import nested_order
@@ -118,13 +118,13 @@ def test_dense_features_are_standardised_so_their_scale_does_not_matter() -> Non
     features, codes = _noisy_classes(90, 5)
     scaled = features * np.array([1, 100, 1e-3, 1, 1], dtype=np.float32) + np.array([0, 5, 0, 0, 1], dtype=np.float32)
     plain, other = (fit_probe(each, codes, 3, np.arange(90), OPTIONS, seed=0) for each in (features, scaled))
-    np.testing.assert_allclose(np.exp(plain.log_probabilities(features)), np.exp(other.log_probabilities(scaled)), atol=5e-3)
+    np.testing.assert_allclose(np.exp(plain.answer(features)), np.exp(other.answer(scaled)), atol=5e-3)
 
 
 def test_a_constant_feature_does_no_harm() -> None:
     features, codes = _noisy_classes(60, 4)
     features[:, 3] = 7.0
-    logs = fit_probe(features, codes, 3, np.arange(60), OPTIONS, seed=0).log_probabilities(features)
+    logs = fit_probe(features, codes, 3, np.arange(60), OPTIONS, seed=0).answer(features)
     assert np.isfinite(logs).all()
 
 
@@ -141,7 +141,7 @@ def test_sparse_features_are_left_as_they_are() -> None:
     as_they_are = ClassificationOptions(log10_c_low=0, log10_c_high=0, widen_decades=0)
     raw = as_they_are.model_copy(update={"standardize": False})
     logs = [
-        fit_probe(each, codes, 3, np.arange(60), options, seed=0).log_probabilities(each)
+        fit_probe(each, codes, 3, np.arange(60), options, seed=0).answer(each)
         for each, options in ((as_sparse, as_they_are), (as_sparse.toarray(), raw))
     ]
     np.testing.assert_allclose(np.exp(logs[0]), np.exp(logs[1]), atol=1e-2)

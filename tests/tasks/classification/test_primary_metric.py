@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from emb_pipeline.experiment.model import TaskDefinition
-from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
-from emb_pipeline.tasks.classification.evaluate import evaluate_classification
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification, score_class_answers
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import ClassResponse
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.splits.other_labels import DrawnAnswers
 from emb_pipeline.text.texts import Texts
 
 KIND = KINDS["classification"]
@@ -98,11 +99,12 @@ def test_the_penalty_is_chosen_by_the_primary_metric_unless_an_option_names_anot
 def test_answers_of_folds_are_scored_when_all_are_there() -> None:
     labels, rng = np.array([0, 1, 0, 1, 1, 0]), np.random.default_rng(0)
     logs = np.log(rng.dirichlet([1, 1], 6))
-    of_logs, of_codes = (ClassAnswers(labels, metric, 2, 2) for metric in ("auroc", "accuracy"))
+    of_logs, of_codes = (DrawnAnswers(score_class_answers(metric, labels), 2, 6) for metric in ("auroc", "accuracy"))
+    of_one_class = ClassResponse(np.array([1, 1, 1]), 2, ClassificationOptions()).only_answer
     for answers in (of_logs, of_codes):
         for units in (np.array([0, 3, 5]), np.array([1, 2, 4])):
             answers.note(0, units, logs[units])
-            answers.note(1, units, answer_class(1, 3, 2))
+            answers.note(1, units, np.tile(of_one_class, (3, 1)))
     assert of_logs.score().mean(axis=1).tolist() == pytest.approx([roc_auc_score(labels, logs[:, 1]), 0.5])
     assert of_codes.score().mean(axis=1).tolist() == pytest.approx([(logs.argmax(axis=1) == labels).mean(), 0.5])
 

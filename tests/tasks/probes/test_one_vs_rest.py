@@ -29,7 +29,7 @@ def test_each_label_has_the_coefficients_of_scikit_learn_s_one_vs_rest(c: float,
     found = model.fit(c, tolerance=1e-9, max_iterations=2000)
     reference = OneVsRestClassifier(LogisticRegression(C=c, tol=1e-8, max_iter=5000)).fit(features, targets)
     expected = reference.predict_proba(features)
-    assert np.exp(found.log_probabilities(axes.rotate(given))) == pytest.approx(expected, abs=2e-3)
+    assert np.exp(found.predict(axes.rotate(given))) == pytest.approx(expected, abs=2e-3)
 
 
 def test_a_path_of_penalties_ends_where_a_fit_from_nothing_does() -> None:
@@ -44,5 +44,5 @@ def test_a_path_of_penalties_ends_where_a_fit_from_nothing_does() -> None:
 def test_a_label_that_no_row_or_every_row_has_is_next_to_certain() -> None:
     features, targets = draw()
     targets[:, 0], targets[:, 1] = True, False
-    shares = np.exp(OneVsRestRegression(features, targets).fit(1.0).log_probabilities(features))
+    shares = np.exp(OneVsRestRegression(features, targets).fit(1.0).predict(features))
     assert shares[:, 0].min() > 0.9 and shares[:, 1].max() < 0.1

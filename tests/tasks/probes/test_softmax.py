@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.classification.probe import weigh_examples
 from emb_pipeline.tasks.probes import softmax
 from emb_pipeline.tasks.probes.lbfgs import minimise
-from emb_pipeline.tasks.probes.probe import weigh_examples
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression, axes_of
 
 CLASSES = 4
@@ -66,7 +66,7 @@ def test_other_axes_give_the_same_probabilities(sparse: tuple[sp.csr_array, np.n
     assert rotated.shape[1] <= {"principal axes": 20, "axes of rows": 60, "merged columns": 130}[kind]
     found = SoftmaxRegression(rotated, codes[train], CLASSES).fit(c, tolerance=1e-9, max_iterations=5000)
     known = _sklearn(features[train], codes[train], c)
-    logs = found.log_probabilities(axes.rotate(features[test]))
+    logs = found.predict(axes.rotate(features[test]))
     np.testing.assert_allclose(np.exp(logs), known.predict_proba(features[test].astype(np.float64)), atol=1e-2)
 
 
@@ -97,7 +97,7 @@ def test_a_path_ends_where_a_single_fit_ends(dense: tuple[np.ndarray, np.ndarray
 
 def test_classes_without_a_training_row_get_finite_low_probabilities(dense: tuple[np.ndarray, np.ndarray]) -> None:
     features, codes = dense
-    logs = SoftmaxRegression(features, codes, CLASSES + 1).fit(10.0).log_probabilities(features)
+    logs = SoftmaxRegression(features, codes, CLASSES + 1).fit(10.0).predict(features)
     assert np.isfinite(logs).all()
     assert np.exp(logs[:, CLASSES]).max() < 0.1
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
@@ -109,7 +109,7 @@ def test_features_without_any_signal_give_class_frequencies() -> None:
     logs = (
         SoftmaxRegression(axes_of(zeros).rotate(zeros), codes, 2)
         .fit(1.0, tolerance=1e-9)
-        .log_probabilities(axes_of(zeros).rotate(zeros))
+        .predict(axes_of(zeros).rotate(zeros))
     )
     np.testing.assert_allclose(np.exp(logs[0]), [0.75, 0.25], atol=1e-3)
 
@@ -139,7 +139,7 @@ def test_weighted_classes_give_scikit_learns_probabilities(
     named = wanted if isinstance(wanted, str) else {"abcd".index(name): weight for name, weight in wanted.items()}
     wide = features.astype(np.float64)
     known = LogisticRegression(C=1.0, tol=1e-10, max_iter=20_000, class_weight=named).fit(wide, codes)
-    np.testing.assert_allclose(np.exp(found.log_probabilities(features)), known.predict_proba(wide), atol=1e-2)
+    np.testing.assert_allclose(np.exp(found.predict(features)), known.predict_proba(wide), atol=1e-2)
 
 
 def test_a_weight_of_no_class_is_refused_with_the_nearest_one() -> None:

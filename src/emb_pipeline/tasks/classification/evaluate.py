@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
-from emb_pipeline.errors import DataError
-from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
-from emb_pipeline.tasks.classification.answers import ClassAnswers, answer_class
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors, learns_from_labels
+from emb_pipeline.statistics.intervals.class_metrics import OF_PREDICTIONS, OF_PROBABILITIES, compute_class_metrics
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import ClassResponse
 from emb_pipeline.tasks.classification.swapped import SwappedTexts, read_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.classification.zero_shot import ZeroShot
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.metrics.swap_scores import score_swapped
-from emb_pipeline.tasks.probes.probe import ClassResponse, Probe, ProbeTraining, fit_probe
-from emb_pipeline.tasks.probes.regression import Features
+from emb_pipeline.tasks.probes.probe import Probe
 from emb_pipeline.tasks.probes.softmax import Coefficients
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
+from emb_pipeline.tasks.splits.example_folds import find_example_groups
 from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
-from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
+from emb_pipeline.tasks.splits.other_labels import AnswerScoring
 
 
 def evaluate_classification(
@@ -74,8 +70,37 @@ def evaluate_classification(
     DataError
         Fewer than two classes in a training part, or no usable split or folds.
     """
-    with threadpool_limits(1):
-        return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+    plan = FoldPlan.draw(task, options, seed=seed)
+    swapped = swap_test_texts(task.texts, plan.tested, options.word_swaps, task.name)
+    refits = learns_from_labels(encoder)
+    zero_shot = None
+    if options.class_descriptions and not shuffle_labels and not refits:
+        zero_shot = ZeroShot(task, options.class_descriptions)
+
+    def visit(probe: Probe[Coefficients], test: np.ndarray, of_test: Vectors, vectors: FoldVectors) -> None:
+        if zero_shot is not None:
+            zero_shot.note(test, of_test, vectors)
+        for each in swapped:
+            if len(places := each.find(test)):
+                each.predicted[places] = probe.answer(vectors.encode(each.texts.take(places))).argmax(axis=1)
+
+    metric = _find_primary(options)
+    lesson = Lesson(
+        task.codes,
+        lambda rows: ClassResponse(task.codes[rows], task.classes, options),
+        score_class_answers(metric, task.codes[plan.tested]),
+        training_draws=0 if refits else options.training_draws,
+        per_class=options.labels_per_class,
+        details={"classes": task.classes.tolist()},
+        visit=visit,
+    )
+    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    scored = _score_predictions(task, plan.groups, plan.tested, probed.answers, options, swapped, **probed.fields)
+    if zero_shot is None:
+        return probed.add_curve(scored)
+    unit_ids, group_ids = task.example_ids[plan.tested], task.example_ids[plan.groups[plan.tested]]
+    without = {metric: zero_shot.score(plan.tested, metric)}
+    return probed.add_curve(scored, build_item_scores(unit_ids, group_ids, without, label_fraction=0.0))
 
 
 def create_classification_service(
@@ -117,115 +142,23 @@ def score_predictions(
     return _score_predictions(task, groups, tested[order], logs[order], options, swapped, fit_seconds=0.0, **costs)
 
 
-def _evaluate(
-    task: ClassificationTask,
-    encoder: VectorEmbedding,
-    options: ClassificationOptions,
-    *,
-    seed: int,
-    shuffle_labels: bool,
-) -> Evaluation:
-    groups, kept = find_example_groups(task), find_fold_groups(task, options)
-    folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
-    vectors = FoldVectors(task, encoder, typos=options.typos)
-    tested = find_tested(folds)
-    swapped = swap_test_texts(task.texts, tested, options.word_swaps, task.name)
-    zero_shot = None
-    if options.class_descriptions and not shuffle_labels and not vectors.learns_from_labels:
-        zero_shot = ZeroShot(task, options.class_descriptions)
-    rng = np.random.default_rng(seed)
-    logs = np.zeros((len(task.codes), len(task.classes)))
-    probes: list[dict[str, Any]] = []
-    n_classes, n_draws = len(task.classes), 0 if shuffle_labels else options.label_draws
-    metric, label = _find_primary(options), task.codes[tested]
-    gather = partial(ClassAnswers, label, metric, n_classes)
-
-    def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        """Give the log probabilities of a probe that is tuned and fitted on a part of the labels."""
-        codes = task.codes[part]
-        if len(np.unique(codes)) < 2:
-            return answer_class(int(codes[0]), len(test), n_classes)
-        fitted = fit_probe(of_part, codes, task.classes, kept[part], options, seed=seed)
-        return fitted.log_probabilities(of_test)
-
-    fewer = FewerLabels(
-        task,
-        vectors,
-        folds,
-        options,
-        score_part,
-        metric=metric,
-        n_classes=n_classes,
-        n_draws=n_draws,
-        labels=task.codes,
-        gather=gather,
-        per_class=options.labels_per_class,
-    )
-    n_again = 0 if shuffle_labels or vectors.learns_from_labels else options.training_draws
-    again = LearnedAgain(metric, groups, folds, n_again, gather)
-    fit_seconds = tune_seconds = 0.0
-    for number, (train, test) in enumerate(folds):
-        codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
-        if len(np.unique(codes)) < 2:
-            raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
-        of_train, of_test = vectors.of_fold(train, test, codes)
-        started = perf_counter()
-        training = ProbeTraining(of_train, ClassResponse(codes, task.classes, options), kept[train], options, seed=seed)
-        probe = training.probe()
-        logs[test] = probe.log_probabilities(of_test)
-        fit_seconds += perf_counter() - started
-        tune_seconds += probe.tune_seconds
-        probes.append(probe.details)
-        if zero_shot is not None:
-            zero_shot.note(test, of_test, vectors)
-        for each in swapped:
-            places = each.find(test)
-            if len(places):
-                each.predicted[places] = probe.log_probabilities(vectors.encode(each.texts.take(places))).argmax(axis=1)
-        fewer.score(number, of_train, of_test)
-        again.score(number, partial(_answer_on_resample, training, probe, training.coordinates(of_test)))
-    fewer.finish()
-    again.finish()
-    scored = _score_predictions(
-        task,
-        groups,
-        tested,
-        logs[tested],
-        options,
-        swapped,
-        dim=vectors.dim,
-        encode_seconds=vectors.seconds,
-        fit_seconds=fit_seconds,
-        tune_seconds=tune_seconds,
-        bytes_per_item=vectors.bytes_per_item,
-        details={
-            "folds": probes,
-            "classes": task.classes.tolist(),
-            "shuffled_labels": shuffle_labels,
-            "n_train": [len(train) for train, _ in folds],
-            "n_test": [len(test) for _, test in folds],
-            **again.details,
-        },
-        label_draws=fewer.drawn.draws(),
-        training_draws=again.drawn.table(task.example_ids[tested]),
-    )
-    parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
-    if zero_shot is not None:
-        without = {metric: zero_shot.score(tested, metric)}
-        parts.append(
-            build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], without, label_fraction=0.0)
-        )
-    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
-
-
-def _answer_on_resample(
-    training: ProbeTraining[Coefficients], probe: Probe[Coefficients], coordinates: Features, rows: np.ndarray
-) -> np.ndarray:
-    return training.on_resample(rows, probe).log_probabilities(coordinates)
-
-
 ALWAYS = ("accuracy", "macro_f1", "log_loss")
 """Metrics that every classification is scored by; others where they are asked for."""
+
+
+def score_class_answers(metric: str, labels: np.ndarray) -> AnswerScoring:
+    """Choose how log probabilities are scored by a metric: as they are where it needs them, else as classes.
+
+    Parameters
+    ----------
+    metric : str
+        Of `emb_pipeline.statistics.intervals.class_metrics`.
+    labels : ndarray of shape (n_units,)
+        Class codes of the test units.
+    """
+    if metric in OF_PROBABILITIES:
+        return AnswerScoring(metric, lambda logs: logs.astype(np.float32), partial(OF_PROBABILITIES[metric], labels))
+    return AnswerScoring(metric, lambda logs: logs.argmax(axis=1).astype(np.int32), partial(OF_PREDICTIONS[metric], labels))
 
 
 def _find_primary(options: ClassificationOptions) -> str:

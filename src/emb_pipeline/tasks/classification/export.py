@@ -15,11 +15,11 @@ from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import fit_probe
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
 from emb_pipeline.tasks.export.heads import read_head, write_head
 from emb_pipeline.tasks.export.requests import Rows
-from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.splits.example_folds import find_fold_groups
 
 

@@ -20,11 +20,11 @@ from emb_pipeline.embeddings.static.options import BagTuningOptions, PooledOptio
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import fit_probe
 from emb_pipeline.tasks.classification.swapped import build_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, choose_held_out, require_transformer
 from emb_pipeline.tasks.fold_tuning import TunedFold, fine_tune_folds
-from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.text.texts import Texts
 
 

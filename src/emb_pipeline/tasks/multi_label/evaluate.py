@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
-from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
-from emb_pipeline.errors import DataError
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding
 from emb_pipeline.statistics.intervals.pseudo_values import PseudoValues, compute_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
 from emb_pipeline.tasks.metrics.class_results import build_label_predictions
 from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
-from emb_pipeline.tasks.multi_label.probe import LabelSetResponse, count_agreement, fit_label_probe
+from emb_pipeline.tasks.multi_label.probe import LabelSetResponse, count_agreement
 from emb_pipeline.tasks.multi_label.task import MultiLabelTask
-from emb_pipeline.tasks.probes.one_vs_rest import LabelCoefficients
-from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining
-from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.splits.example_folds import draw_folds, find_example_groups, find_fold_groups, find_tested
-from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
-from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
+from emb_pipeline.tasks.splits.example_folds import find_example_groups
+from emb_pipeline.tasks.splits.fold_vectors import fit_for_requests
+from emb_pipeline.tasks.splits.other_labels import AnswerScoring
 
 
 def evaluate_multi_label(
@@ -68,8 +62,19 @@ def evaluate_multi_label(
     DataError
         A training part without any label, or no usable split or folds.
     """
-    with threadpool_limits(1):
-        return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+    plan = FoldPlan.draw(task, options, seed=seed)
+    metric = options.primary_metric or next(iter(METRICS))
+    lesson = Lesson(
+        task.codes,
+        lambda rows: LabelSetResponse(task.targets[rows], options),
+        AnswerScoring(
+            metric, lambda margins: margins.astype(np.float32), partial(METRICS[metric], task.targets[plan.tested])
+        ),
+        training_draws=options.training_draws,
+        details={"labels": task.labels},
+    )
+    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    return probed.add_curve(score_label_sets(task, plan.groups, plan.tested, probed.answers, **probed.fields))
 
 
 def create_labeling_service(
@@ -187,110 +192,3 @@ METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "subset_accuracy": lambda targets, margins: (targets == (margins >= 0)).all(axis=1).astype(np.float64),
 }
 """Item scores of each metric, the primary one first, from targets and margins."""
-
-
-class _LabelAnswers:
-    """Margins that probes give the test units, gathered fold by fold, and scored by one metric when all are there."""
-
-    def __init__(self, targets: np.ndarray, metric: str, n_draws: int) -> None:
-        self._targets, self._compute = targets, METRICS[metric]
-        self._margins = np.zeros((n_draws, *targets.shape), dtype=np.float32)
-
-    def note(self, draw: int, units: np.ndarray, margins: np.ndarray) -> None:
-        self._margins[draw, units] = margins
-
-    def score(self) -> np.ndarray:
-        scored = [self._compute(self._targets, margins) for margins in self._margins]
-        return np.array(scored, dtype=np.float64).reshape(len(self._margins), len(self._targets))
-
-
-def _evaluate(
-    task: MultiLabelTask,
-    encoder: VectorEmbedding,
-    options: MultiLabelOptions,
-    *,
-    seed: int,
-    shuffle_labels: bool,
-) -> Evaluation:
-    groups, kept = find_example_groups(task), find_fold_groups(task, options)
-    folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
-    vectors = FoldVectors(task, encoder, typos=options.typos)
-    rng = np.random.default_rng(seed)
-    margins = np.zeros(task.targets.shape)
-    probes: list[dict[str, Any]] = []
-    n_draws, n_again = (0, 0) if shuffle_labels else (options.label_draws, options.training_draws)
-    metric, tested = options.primary_metric or next(iter(METRICS)), find_tested(folds)
-    gather = partial(_LabelAnswers, task.targets[tested], metric)
-
-    def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        """Give the margins of a probe that is tuned and fitted on a part of the labels."""
-        fitted = fit_label_probe(of_part, task.targets[part], kept[part], options, seed=seed)
-        return _find_margins(fitted, fitted.log_probabilities(of_test))
-
-    fewer = FewerLabels(
-        task,
-        vectors,
-        folds,
-        options,
-        score_part,
-        metric=metric,
-        n_classes=len(np.unique(task.codes)),
-        n_draws=n_draws,
-        labels=task.codes,
-        gather=gather,
-    )
-    again = LearnedAgain(metric, groups, folds, n_again, gather)
-    fit_seconds = tune_seconds = 0.0
-    for number, (train, test) in enumerate(folds):
-        learnt = rng.permutation(train) if shuffle_labels else train
-        if not task.targets[learnt].any():
-            raise DataError(task.name, "a training part has no text with a label", "add examples or check the labels")
-        of_train, of_test = vectors.of_fold(train, test, task.codes[learnt])
-        started = perf_counter()
-        response = LabelSetResponse(task.targets[learnt], options)
-        training = ProbeTraining(of_train, response, kept[train], options, seed=seed)
-        probe = training.probe()
-        margins[test] = _find_margins(probe, probe.log_probabilities(of_test))
-        fit_seconds += perf_counter() - started
-        tune_seconds += probe.tune_seconds
-        probes.append({**probe.details, "threshold": probe.chosen["threshold"]})
-        fewer.score(number, of_train, of_test)
-        again.score(number, partial(_answer_on_resample, training, probe, training.coordinates(of_test)))
-    fewer.finish()
-    again.finish()
-    scored = score_label_sets(
-        task,
-        groups,
-        tested,
-        margins[tested],
-        dim=vectors.dim,
-        encode_seconds=vectors.seconds,
-        fit_seconds=fit_seconds,
-        tune_seconds=tune_seconds,
-        bytes_per_item=vectors.bytes_per_item,
-        details={
-            "folds": probes,
-            "labels": task.labels,
-            "shuffled_labels": shuffle_labels,
-            "n_train": [len(train) for train, _ in folds],
-            "n_test": [len(test) for _, test in folds],
-            **again.details,
-        },
-        label_draws=fewer.drawn.draws(),
-        training_draws=again.drawn.table(task.example_ids[tested]),
-    )
-    parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
-    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
-
-
-def _answer_on_resample(
-    training: ProbeTraining[LabelCoefficients],
-    probe: Probe[LabelCoefficients],
-    coordinates: Features,
-    rows: np.ndarray,
-) -> np.ndarray:
-    return _find_margins(probe, training.on_resample(rows, probe).log_probabilities(coordinates))
-
-
-def _find_margins(probe: Probe[LabelCoefficients], logs: np.ndarray) -> np.ndarray:
-    return np.asarray(logs - np.log(probe.chosen["threshold"]))

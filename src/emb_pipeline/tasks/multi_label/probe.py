@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,14 +12,14 @@ from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
 from emb_pipeline.tasks.multi_label.task import find_strata
 from emb_pipeline.tasks.probes.one_vs_rest import LabelCoefficients, OneVsRestRegression
-from emb_pipeline.tasks.probes.probe import HeldOut, Judgment, Probe, ProbeTraining
-from emb_pipeline.tasks.probes.regression import Features, PenalizedRegression
+from emb_pipeline.tasks.probes.probe import HeldOut, Judgment, Probe, ProbeTraining, Response
+from emb_pipeline.tasks.probes.regression import Features, Regression
 
 HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class LabelSetResponse:
+class LabelSetResponse(Response[LabelCoefficients]):
     """The labels of each row.
 
     Attributes
@@ -39,13 +40,26 @@ class LabelSetResponse:
 
     def start_regression(
         self, features: Features, rows: np.ndarray, start: LabelCoefficients | None = None
-    ) -> PenalizedRegression[LabelCoefficients]:
+    ) -> Regression[LabelCoefficients]:
         """Prepare a logistic regression for each label."""
         return OneVsRestRegression(features, self.targets[rows], start=start)
 
     def hold_out(self) -> HeldOut:
         """Prepare to score by micro-F1, with the threshold that the options ask for."""
         return _HeldOutLabels(self)
+
+    @property
+    def lack(self) -> str | None:
+        """A label."""
+        return None if self.targets.any() else "no text with a label"
+
+    def to_answers(self, predicted: np.ndarray, chosen: Mapping[str, float]) -> np.ndarray:
+        """Compute margins: log probabilities of the labels, less the logarithm of the threshold."""
+        return np.asarray(predicted - np.log(chosen["threshold"]))
+
+    def list_chosen(self, chosen: Mapping[str, float]) -> dict[str, float]:
+        """List the threshold."""
+        return {"threshold": chosen["threshold"]}
 
 
 class _HeldOutLabels:

@@ -15,11 +15,11 @@ from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors,
 from emb_pipeline.statistics.intervals.class_metrics import compute_area_under_roc, compute_average_precision
 from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import fit_probe
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.pair_classification.options import PairOptions
 from emb_pipeline.tasks.pair_classification.task import PairClassificationTask
 from emb_pipeline.tasks.pair_classification.thresholds import choose_thresholds
-from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.similarity.evaluate import DECIMALS
 from emb_pipeline.tasks.splits.example_folds import Fold, draw_folds, find_tested
@@ -124,7 +124,7 @@ def _learn(
     of_probe, odds, probes = ClassificationOptions(**shared), np.zeros(len(task.codes)), []
     for train, test in folds:
         probe = fit_probe(features[train], task.codes[train], 2, kept[train], of_probe, seed=seed)
-        logs = probe.log_probabilities(features[test])
+        logs = probe.answer(features[test])
         odds[test] = logs[:, 1] - logs[:, 0]
         probes.append(probe.details)
     return odds, probes

@@ -19,7 +19,7 @@ from emb_pipeline.tasks.probes.regression import Features, Fit, LinearCoefficien
 class LabelCoefficients(LinearCoefficients):
     """Of one logistic regression for each label."""
 
-    def log_probabilities(self, features: Features) -> np.ndarray:
+    def predict(self, features: Features) -> np.ndarray:
         """Compute logarithms of the labels' probabilities: shape (n_rows, n_labels), float64."""
         return np.asarray(-np.logaddexp(0.0, -self.scores(features)))
 

@@ -1,12 +1,13 @@
-"""The probe: a logistic regression on frozen vectors, its penalty tuned on training data alone.
+"""The probe: a linear model on frozen vectors, its penalty tuned on training data alone.
 
-What it learns is a `Response`: one class of each row, or whatever else a kind of task asks for.
+What it learns is a `Response`: one class of each row, a number, or whatever else a kind of task asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic, Protocol
 
@@ -14,14 +15,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.errors import DataError, suggest
-from emb_pipeline.statistics.intervals.class_metrics import compute_class_metrics
-from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
-from emb_pipeline.tasks.probes.regression import Features, PenalizedRegression, Solution
+from emb_pipeline.tasks.probes.regression import Features, Regression, Solution
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.probes.softmax import Axes, Coefficients, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.probes.softmax import Axes, axes_of
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 
 Judgment = tuple[dict[str, float], np.ndarray, np.ndarray]
@@ -31,130 +29,54 @@ Judgment = tuple[dict[str, float], np.ndarray, np.ndarray]
 class HeldOut(Protocol):
     """Predictions for training rows by probes that have not learned from them."""
 
-    def add(self, rows: np.ndarray, logs: np.ndarray) -> None:
-        """Take log probabilities of some rows, which a mask says."""
+    def add(self, rows: np.ndarray, predicted: np.ndarray) -> None:
+        """Take what coefficients predict for some rows, which a mask says."""
 
     def judge(self) -> Judgment:
         """Score them, once all rows have some."""
 
 
-class Response(Protocol[Solution]):
+class Response(ABC, Generic[Solution]):
     """The right answer of each training row, as a probe learns it."""
 
     @property
+    @abstractmethod
     def strata(self) -> np.ndarray:
         """Codes that inner folds spread evenly: shape (n_rows,)."""
 
-    def start_regression(
-        self, features: Features, rows: np.ndarray, start: Solution | None = None
-    ) -> PenalizedRegression[Solution]:
+    @abstractmethod
+    def start_regression(self, features: Features, rows: np.ndarray, start: Solution | None = None) -> Regression[Solution]:
         """Prepare fits to some rows, of which these are the features."""
 
+    @abstractmethod
     def hold_out(self) -> HeldOut:
         """Prepare to score predictions of all rows."""
 
-
-@dataclass(frozen=True, eq=False)
-class ClassResponse:
-    """One class of each row.
-
-    Attributes
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes.
-    classes : int, or sequence of str
-        Classes of the task, whether they occur here or not: how many, or their names, which weights are given by.
-    options : ClassificationOptions
-        What chooses C, and the weights of the classes.
-
-    Raises
-    ------
-    DataError
-        A weight is given for a class that the task does not have.
-    """
-
-    codes: np.ndarray
-    classes: int | Sequence[str] | np.ndarray
-    options: ClassificationOptions
-    weights: np.ndarray | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        weights = weigh_examples(self.codes, self.classes, self.options.class_weights)
-        object.__setattr__(self, "weights", weights)
-
     @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return self.classes if isinstance(self.classes, int) else len(self.classes)
-
-    @property
-    def strata(self) -> np.ndarray:
-        """The classes."""
-        return self.codes
-
-    def start_regression(
-        self, features: Features, rows: np.ndarray, start: Coefficients | None = None
-    ) -> PenalizedRegression[Coefficients]:
-        """Prepare a softmax regression."""
-        weights = None if self.weights is None else self.weights[rows]
-        return SoftmaxRegression(features, self.codes[rows], self.n_classes, start=start, weights=weights)
-
-    def hold_out(self) -> HeldOut:
-        """Prepare to score by the metric that the options name."""
-        return _HeldOutClasses(self)
-
-
-class _HeldOutClasses:
-    def __init__(self, response: ClassResponse) -> None:
-        options = response.options
-        by_task = options.select_by == "primary_metric"
-        self._codes, self._weights = response.codes, 1.0 if response.weights is None else response.weights
-        self._select_by = (options.primary_metric or "accuracy") if by_task else options.select_by
-        self._logs = np.zeros((len(self._codes), response.n_classes))
-
-    def add(self, rows: np.ndarray, logs: np.ndarray) -> None:
-        self._logs[rows] = logs
-
-    def judge(self) -> Judgment:
-        names = list(dict.fromkeys(["accuracy", "log_loss", self._select_by]))
-        values = compute_class_metrics(names, self._codes, self._logs)
-        summaries = {name: float(scores.mean()) for name, scores in values.items()}
-        log_likelihood = -values["log_loss"] * self._weights
-        quality = {**values, "accuracy": values["accuracy"] * self._weights, "log_loss": log_likelihood}[self._select_by]
-        return summaries, np.asarray(quality), log_likelihood
-
-
-def weigh_examples(
-    codes: np.ndarray, classes: int | Sequence[str] | np.ndarray, wanted: str | Mapping[str, float]
-) -> np.ndarray | None:
-    """Weigh training rows by their class, as scikit-learn's ``class_weight`` does; None where all count alike.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_samples,)
-        Class codes.
-    classes : int, or sequence of str
-        Of the task, by code.
-    wanted : {"none", "balanced"}, or mapping of str to float
-        ``balanced``: ``n_samples / (classes that occur * examples of the class)``.
-
-    Raises
-    ------
-    DataError
-        A weight is given for a class that the task does not have.
-    """
-    if wanted == "none":
+    def lack(self) -> str | None:
+        """The reason why nothing can be learned from these rows, as what they have; None where something can."""
         return None
-    sizes = np.bincount(codes)
-    if isinstance(wanted, str):
-        by_class = len(codes) / (np.count_nonzero(sizes) * np.maximum(sizes, 1))
-    else:
-        names = [] if isinstance(classes, int) else [str(name) for name in classes]
-        for name in wanted:
-            if name not in names:
-                raise DataError("class_weights", f"{name!r} is no class of the task", suggest(name, names))
-        by_class = np.array([wanted.get(name, 1.0) for name in names])
-    return np.asarray(by_class[codes], dtype=np.float64)
+
+    @property
+    def only_answer(self) -> np.ndarray | None:
+        """The answer to every text, where these rows have no other; None where there are several."""
+        return None
+
+    def find_axes(self, features: Features) -> Axes:
+        """Find the axes in which fits to these features are fast."""
+        return axes_of(features)
+
+    def to_answers(self, predicted: np.ndarray, chosen: Mapping[str, float]) -> np.ndarray:
+        """Bring what coefficients predict into the form of answers, by the summaries of the penalty that was chosen."""
+        return predicted
+
+    def to_head(self, head: LinearHead) -> LinearHead:
+        """Bring scores of coefficients into the unit of the answers."""
+        return head
+
+    def list_chosen(self, chosen: Mapping[str, float]) -> dict[str, float]:
+        """List what was chosen next to the penalty."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,11 +109,16 @@ class Probe(Generic[Solution]):
     tune_seconds: float
     _scaler: Scaler
     _axes: Axes
+    _response: Response[Solution]
     coefficients: Solution
 
-    def log_probabilities(self, features: Features) -> np.ndarray:
-        """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
-        return self.coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
+    def answer(self, features: Features) -> np.ndarray:
+        """Answer to each row as its kind of task asks for: log probabilities of shape (n_rows, n_classes), say."""
+        return self.to_answers(self.coefficients, self._axes.rotate(self._scaler.scale(features)))
+
+    def to_answers(self, coefficients: Solution, coordinates: Features) -> np.ndarray:
+        """Answer by other coefficients to rows in the scaling and the axes of the training rows."""
+        return self._response.to_answers(coefficients.predict(coordinates), self.chosen)
 
     def head(self, dim: int) -> LinearHead:
         """Give the same scores straight from features of this dimension."""
@@ -199,7 +126,7 @@ class Probe(Generic[Solution]):
             sp.eye_array(dim, dtype=np.float32, format="csr") if self._scaler.mean is None else np.eye(dim, dtype=np.float32)
         )
         weights = np.asarray(self._axes.rotate(unit) @ self.coefficients.weights)
-        head = LinearHead(weights, self.coefficients.intercepts)
+        head = self._response.to_head(LinearHead(weights, self.coefficients.intercepts))
         if self._scaler.mean is None or self._scaler.deviation is None:
             return head
         return head.on_raw(self._scaler.mean, self._scaler.deviation)
@@ -207,21 +134,14 @@ class Probe(Generic[Solution]):
     @property
     def details(self) -> dict[str, Any]:
         """Facts of the tuning to keep, ready for JSON."""
-        return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path}
+        chosen = self._response.list_chosen(self.chosen)
+        return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path, **chosen}
 
 
-def fit_probe(
-    features: Features,
-    codes: np.ndarray,
-    classes: int | Sequence[str] | np.ndarray,
-    groups: np.ndarray,
-    options: ClassificationOptions,
-    *,
-    seed: int,
-) -> Probe[Coefficients]:
-    """Fit the probe of a classification: choose C by inner cross-validation, then fit on all training rows.
+class ProbeTraining(Generic[Solution]):
+    """Training rows in the scaling and the axes of their probe, to fit it on all of them and on resamples of them.
 
-    Dense features are standardised by the mean and deviation of the training rows. C goes up a `PenaltyPath`, scored by
+    Dense features are standardized by the mean and deviation of the training rows. C goes up a `PenaltyPath`, scored by
     inner cross-validation. The inner folds share scaling and axes, which know all training rows but no label. The final fit
     starts from the mean of the folds' solutions for the chosen C, which is near.
 
@@ -229,29 +149,14 @@ def fit_probe(
     ----------
     features : ndarray or csr_array of shape (n_samples, n_features), float32
         Vectors of the training rows.
-    codes : ndarray of shape (n_samples,)
-        Their class codes.
-    classes : int, or sequence of str
-        Classes of the task, whether they occur here or not: how many, or their names, which weights are given by.
+    response : Response
+        What is learned.
     groups : ndarray of shape (n_samples,)
         Duplicates have one number and stay in one inner fold.
-    options : ClassificationOptions
+    options : FoldOptions
         The path and the tolerances.
     seed : int
         Seed of the inner folds.
-    """
-    return ProbeTraining(features, ClassResponse(codes, classes, options), groups, options, seed=seed).probe()
-
-
-class ProbeTraining(Generic[Solution]):
-    """Training rows in the scaling and the axes of their probe, to fit it on all of them and on resamples of them.
-
-    Parameters
-    ----------
-    features, groups, options, seed
-        As for `fit_probe`.
-    response : Response
-        What is learned.
     """
 
     def __init__(
@@ -265,7 +170,7 @@ class ProbeTraining(Generic[Solution]):
     ) -> None:
         self._scaler = Scaler.of(features, standardize=options.standardize)
         scaled = self._scaler.scale(features)
-        self._axes = axes_of(scaled)
+        self._axes = response.find_axes(scaled)
         self._rotated = self._axes.rotate(scaled)
         self._response, self._groups, self._options, self._seed = response, groups, options, seed
 
@@ -290,6 +195,7 @@ class ProbeTraining(Generic[Solution]):
             tune_seconds,
             self._scaler,
             self._axes,
+            self._response,
             coefficients,
         )
 
@@ -331,18 +237,19 @@ class _InnerFolds(Generic[Solution]):
         self._folds = draw_stratified_folds(response.strata, groups, n_folds=n_folds, seed=seed)
 
     def scorer(self) -> Scorer[Solution]:
-        """Build models of all folds that start from the class frequencies; their solution is the mean."""
+        """Build models of all folds that start from nothing; their solution is the mean."""
         models = [
             self._response.start_regression(self._features[self._folds != fold], np.flatnonzero(self._folds != fold))
             for fold in np.unique(self._folds)
         ]
 
         def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, Solution]:
-            predicted = self._response.hold_out()
+            predicted, solutions = self._response.hold_out(), []
             for fold, model in zip(np.unique(self._folds), models, strict=True):
                 held_out = self._folds == fold
                 fitted = model.fit(c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
-                predicted.add(held_out, fitted.log_probabilities(self._features[held_out]))
-            return *predicted.judge(), mean_of([model.coefficients for model in models])
+                predicted.add(held_out, fitted.predict(self._features[held_out]))
+                solutions.append(fitted)
+            return *predicted.judge(), mean_of(solutions)
 
         return score

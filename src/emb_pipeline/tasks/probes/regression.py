@@ -1,4 +1,4 @@
-"""L2-regularised linear models for a path of penalties: what the softmax and the one-vs-rest regression share.
+"""L2-regularised linear models for a path of penalties: what regressions of classes and labels share.
 
 The scaling of the variables and the stopping rule are here; a subclass has the loss.
 """
@@ -20,25 +20,41 @@ Features: TypeAlias = np.ndarray | sp.csr_array
 
 @dataclass(frozen=True)
 class LinearCoefficients(ABC):
-    """Weights of shape (n_axes, n_classes) and intercepts of shape (n_classes,), float32."""
+    """Weights of shape (n_axes, n_columns) and intercepts of shape (n_columns,): a column for each class or label."""
 
     weights: np.ndarray
     intercepts: np.ndarray
 
     def scores(self, features: Features) -> np.ndarray:
-        """Compute scores of all classes: shape (n_rows, n_classes), float64."""
+        """Compute scores of all columns: shape (n_rows, n_columns), float64."""
         return np.asarray(np.asarray(features @ self.weights, dtype=np.float64) + self.intercepts)
 
     @abstractmethod
-    def log_probabilities(self, features: Features) -> np.ndarray:
-        """Compute logarithms of the classes' probabilities: shape (n_rows, n_classes), float64."""
+    def predict(self, features: Features) -> np.ndarray:
+        """Predict log probabilities of the columns, or numbers: shape (n_rows, n_columns), float64."""
 
 
 Solution = TypeVar("Solution", bound=LinearCoefficients)
 
 
-class PenalizedRegression(ABC, Generic[Solution]):
-    """Fits for a path of penalties on the same data, each starting from the one before.
+class Regression(ABC, Generic[Solution]):
+    """Fits for a path of penalties on the same data.
+
+    Attributes
+    ----------
+    converged : bool
+        Whether the last fit reached its tolerance.
+    """
+
+    converged: bool
+
+    @abstractmethod
+    def fit(self, c: float, *, tolerance: float, max_iterations: int) -> Solution:
+        """Fit the coefficients for one C, in scikit-learn's scale."""
+
+
+class PenalizedRegression(Regression[Solution]):
+    """Fits by L-BFGS, each starting from the one before.
 
     Parameters
     ----------

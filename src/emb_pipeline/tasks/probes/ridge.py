@@ -14,22 +14,19 @@ import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
-from emb_pipeline.tasks.probes.regression import Features
+from emb_pipeline.tasks.probes.regression import Features, LinearCoefficients, Regression
 
 
-@dataclass(frozen=True, eq=False)
-class RidgeCoefficients:
-    """Weights of shape (n_features,) and an intercept of shape (), float64."""
-
-    weights: np.ndarray
-    intercept: np.ndarray
+@dataclass(frozen=True)
+class RidgeCoefficients(LinearCoefficients):
+    """Of one number: weights of shape (n_features, 1) and intercepts of shape (1,), float64."""
 
     def predict(self, features: Features) -> np.ndarray:
-        """Predict the number of each row: shape (n_rows,), float64."""
-        return np.asarray(features @ self.weights + self.intercept, dtype=np.float64)
+        """Predict the number of each row: shape (n_rows, 1), float64."""
+        return self.scores(features)
 
 
-class RidgeRegression:
+class RidgeRegression(Regression[RidgeCoefficients]):
     """Fits for a path of penalties on the same data.
 
     Parameters
@@ -64,7 +61,7 @@ class RidgeRegression:
             Of sparse features: stop there in any case; ``converged`` tells.
         """
         weights, self.converged = self._solver.solve(1.0 / c, tolerance, max_iterations)
-        return RidgeCoefficients(weights, np.asarray(self._target_mean - self._mean @ weights))
+        return RidgeCoefficients(weights[:, None], np.array([self._target_mean - self._mean @ weights]))
 
 
 class _Exact:

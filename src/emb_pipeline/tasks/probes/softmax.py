@@ -36,15 +36,11 @@ class Axes(Protocol):
 class Coefficients(LinearCoefficients):
     """Of a softmax regression."""
 
-    def log_probabilities(self, features: Features) -> np.ndarray:
+    def predict(self, features: Features) -> np.ndarray:
         """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
         scores = self.scores(features)
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
-
-    def predicted(self, features: Features) -> np.ndarray:
-        """Predict the most probable class of each row: shape (n_rows,), int64."""
-        return np.asarray((features @ self.weights + self.intercepts).argmax(axis=1))
 
 
 class SoftmaxRegression(PenalizedRegression[Coefficients]):
@@ -92,6 +88,14 @@ class SoftmaxRegression(PenalizedRegression[Coefficients]):
         n = len(scores)
         curvature = (n - squares) / scores.size
         return Fit(coefficients, loss / n, curvature, self._multiply_transposed(scores), self._ones @ scores)
+
+
+class OwnAxes:
+    """The features' own axes, where others would not make fits faster."""
+
+    def rotate(self, features: Features) -> Features:
+        """Leave the rows as they are."""
+        return features
 
 
 def axes_of(features: Features) -> Axes:

@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.one_vs_rest import LabelCoefficients, OneVsRestRegression
-from emb_pipeline.tasks.probes.probe import HeldOut, Judgment, ProbeTraining
+from emb_pipeline.tasks.probes.probe import HeldOut, Judgment, ProbeTraining, Response
 from emb_pipeline.tasks.probes.regression import Features
 from emb_pipeline.tasks.recommendation.attributes import Attributes
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
@@ -30,7 +30,7 @@ N_RESAMPLES, N_PERMUTATIONS = 2000, 3
 
 
 @dataclass(frozen=True, eq=False)
-class ValuesResponse:
+class ValuesResponse(Response[LabelCoefficients]):
     """Values of an attribute, each against the rest.
 
     Attributes
@@ -192,7 +192,7 @@ def predict_out_of_fold(asked: ProbedAttribute, features: Features, *, seed: int
         train, test = np.flatnonzero(asked.folds != fold), np.flatnonzero(asked.folds == fold)
         response = ValuesResponse(asked.targets[train])
         probe = ProbeTraining(features[train], response, np.arange(len(train)), OPTIONS, seed=seed).probe()
-        logs[test] = probe.log_probabilities(features[test])
+        logs[test] = probe.answer(features[test])
         shares[test] = np.log(np.maximum(asked.targets[train].mean(axis=0), 1e-12))
     return logs, shares
 

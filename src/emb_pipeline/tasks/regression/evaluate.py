@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from time import perf_counter
-from typing import Any
-
 import numpy as np
-import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import encode_unstored
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, Vectors
+from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding
 from emb_pipeline.statistics.intervals.pseudo_values import compute_determination, compute_root_mean, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.probes.number_probe import NumberProbe, NumberProbeTraining
-from emb_pipeline.tasks.probes.regression import Features
+from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
 from emb_pipeline.tasks.regression.options import RegressionOptions
+from emb_pipeline.tasks.regression.probe import NumberResponse
 from emb_pipeline.tasks.regression.task import RegressionTask
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.splits.example_folds import Fold, draw_folds, find_example_groups, find_fold_groups, find_tested
-from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
-from emb_pipeline.tasks.splits.other_labels import FewerLabels, LearnedAgain
+from emb_pipeline.tasks.splits.fold_vectors import fit_for_requests
+from emb_pipeline.tasks.splits.other_labels import AnswerScoring
 
 DECIMALS = 6
 """Predictions are ranked to this precision, in deviations of the targets: what is below is rounding."""
@@ -73,8 +65,23 @@ def evaluate_regression(
     DataError
         No usable split or folds.
     """
-    with threadpool_limits(1):
-        return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+    plan = FoldPlan.draw(task, options, seed=seed)
+    metric = options.primary_metric or "spearman"
+    lesson = Lesson(
+        task.targets,
+        lambda rows: NumberResponse(task.targets[rows], task.codes[rows]),
+        AnswerScoring(metric, np.asarray, lambda predicted: _score_numbers(task, plan, predicted)[metric]),
+        training_draws=options.training_draws,
+    )
+    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    values = _score_numbers(task, plan, probed.answers)
+    unit_ids, group_ids = task.example_ids[plan.tested], task.example_ids[plan.groups[plan.tested]]
+    scored = Evaluation(
+        item_scores=build_item_scores(unit_ids, group_ids, values),
+        metrics={name: float(pseudo_values.mean()) for name, pseudo_values in values.items()},
+        **probed.fields,
+    )
+    return probed.add_curve(scored)
 
 
 def create_regression_service(
@@ -86,107 +93,11 @@ def create_regression_service(
     return Service(lambda text: head.scores(encode_unstored(fitted, text)), requests)
 
 
-def _evaluate(
-    task: RegressionTask,
-    encoder: VectorEmbedding,
-    options: RegressionOptions,
-    *,
-    seed: int,
-    shuffle_labels: bool,
-) -> Evaluation:
-    groups, kept = find_example_groups(task), find_fold_groups(task, options)
-    folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
-    vectors = FoldVectors(task, encoder, typos=options.typos)
-    rng = np.random.default_rng(seed)
-    predicted = np.zeros(len(task.targets))
-    probes: list[dict[str, Any]] = []
-
-    def train_probe(of_rows: Vectors, rows: np.ndarray, order: np.ndarray | None = None) -> NumberProbeTraining:
-        of_labels = rows if order is None else rows[order]
-        targets, codes = task.targets[of_labels], task.codes[of_labels]
-        return NumberProbeTraining(of_rows, targets, codes, kept[rows], options, seed=seed)
-
-    def score_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        """Predict the numbers of test texts by a probe that is tuned and fitted on a part of the labels."""
-        return train_probe(of_part, part).probe().predict(of_test)
-
-    metric, gather = options.primary_metric or "spearman", partial(_NumberAnswers, task, folds, options)
-    n_classes, n_draws = int(task.codes.max()) + 1, 0 if shuffle_labels else options.label_draws
-    fewer = FewerLabels(
-        task,
-        vectors,
-        folds,
-        options,
-        score_part,
-        metric=metric,
-        n_classes=n_classes,
-        n_draws=n_draws,
-        labels=task.targets,
-        gather=gather,
-    )
-    again = LearnedAgain(metric, groups, folds, 0 if shuffle_labels else options.training_draws, gather)
-    fit_seconds = tune_seconds = 0.0
-    for number, (train, test) in enumerate(folds):
-        order = rng.permutation(len(train)) if shuffle_labels else None
-        of_train, of_test = vectors.of_fold(train, test, task.targets[train if order is None else train[order]])
-        started = perf_counter()
-        training = train_probe(of_train, train, order)
-        probe = training.probe()
-        predicted[test] = probe.predict(of_test)
-        fit_seconds += perf_counter() - started
-        tune_seconds += probe.tune_seconds
-        probes.append(probe.details)
-        fewer.score(number, of_train, of_test)
-        again.score(number, partial(_predict_on_resample, training, probe, training.coordinates(of_test)))
-    fewer.finish()
-    again.finish()
-    tested = find_tested(folds)
-    values = _score_numbers(task, folds, predicted[tested])
-    scored = Evaluation(
-        item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values),
-        metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
-        dim=vectors.dim,
-        encode_seconds=vectors.seconds,
-        fit_seconds=fit_seconds,
-        tune_seconds=tune_seconds,
-        bytes_per_item=vectors.bytes_per_item,
-        details={
-            "folds": probes,
-            "shuffled_labels": shuffle_labels,
-            "n_train": [len(train) for train, _ in folds],
-            "n_test": [len(test) for _, test in folds],
-            **again.details,
-        },
-        label_draws=fewer.drawn.draws(),
-        training_draws=again.drawn.table(task.example_ids[tested]),
-    )
-    parts = fewer.item_scores(task.example_ids, task.example_ids[groups])
-    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
-
-
-class _NumberAnswers:
-    """Numbers that several probes predict for the test texts."""
-
-    def __init__(self, task: RegressionTask, folds: list[Fold], options: RegressionOptions, n_draws: int) -> None:
-        self._task, self._folds, self._metric = task, folds, options.primary_metric or "spearman"
-        self._predicted = np.zeros((n_draws, len(find_tested(folds))))
-
-    def note(self, draw: int, units: np.ndarray, predicted: np.ndarray) -> None:
-        """Note what a probe predicts for some of them."""
-        self._predicted[draw, units] = predicted
-
-    def score(self) -> np.ndarray:
-        """Compute the metric's value of each text, for each probe: shape (n_draws, n_units)."""
-        scored = [_score_numbers(self._task, self._folds, each)[self._metric] for each in self._predicted]
-        return np.array(scored, dtype=np.float64).reshape(self._predicted.shape)
-
-
-def _score_numbers(task: RegressionTask, folds: list[Fold], predicted: np.ndarray) -> dict[str, np.ndarray]:
+def _score_numbers(task: RegressionTask, plan: FoldPlan, predicted: np.ndarray) -> dict[str, np.ndarray]:
     """Score the numbers that are predicted for the tested examples, in their order."""
-    tested = find_tested(folds)
-    spearman, targets = np.zeros(len(tested)), task.targets[tested]
-    for _, test in folds:
-        places = np.searchsorted(tested, test)
+    spearman, targets = np.zeros(len(plan.tested)), task.targets[plan.tested]
+    for _, test in plan.folds:
+        places = np.searchsorted(plan.tested, test)
         ranked = np.round(predicted[places] / (targets.std() or 1.0), DECIMALS)
         spearman[places] = compute_spearman(ranked, targets[places])
     errors = predicted - targets
@@ -196,9 +107,3 @@ def _score_numbers(task: RegressionTask, folds: list[Fold], predicted: np.ndarra
         "mae": np.abs(errors),
         "r2": compute_determination(np.square(errors), targets),
     }
-
-
-def _predict_on_resample(
-    training: NumberProbeTraining, probe: NumberProbe, coordinates: Features, rows: np.ndarray
-) -> np.ndarray:
-    return probe.to_numbers(training.on_resample(rows, probe), coordinates)

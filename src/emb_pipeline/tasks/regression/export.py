@@ -19,8 +19,9 @@ from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, read_as
 from emb_pipeline.tasks.export.requests import Rows
-from emb_pipeline.tasks.probes.number_probe import NumberProbeTraining
+from emb_pipeline.tasks.probes.probe import ProbeTraining
 from emb_pipeline.tasks.regression.options import RegressionOptions
+from emb_pipeline.tasks.regression.probe import NumberResponse
 from emb_pipeline.tasks.regression.task import RegressionTask
 from emb_pipeline.tasks.splits.example_folds import find_fold_groups
 
@@ -66,8 +67,9 @@ class NumberPredictor:
         with threadpool_limits(1):
             fitted, vectors = fit_encode(encoder, texts, targets)
             vectors = float_vectors(vectors, len(texts), task.name)
-            probe = NumberProbeTraining(vectors, targets, task.codes[train], groups, options, seed=seed).probe()
-        return cls(read_as(texts, fitted), probe.head(), float(targets.mean()))
+            response = NumberResponse(targets, task.codes[train])
+            probe = ProbeTraining(vectors, response, groups, options, seed=seed).probe()
+        return cls(read_as(texts, fitted), probe.head(vectors.shape[1]), float(targets.mean()))
 
     def answer(self, texts: Request) -> pd.DataFrame:
         """Predict the number of each text.

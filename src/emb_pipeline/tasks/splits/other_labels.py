@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,25 +18,59 @@ from emb_pipeline.tasks.splits.fold_vectors import FoldVectors
 from emb_pipeline.tasks.splits.label_draws import LabelDraws
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
-ScorePart = Callable[[Vectors, np.ndarray, Vectors, np.ndarray], np.ndarray]
-"""Scores test texts by a probe that learns from a part of a fold's labels. It takes the vectors and positions of the part,
-and those of the test texts, and gives a value of the metric for each test text; or an answer that `Answers` take."""
-ScoreResample = Callable[[np.ndarray], np.ndarray]
+AnswerFromPart = Callable[[Vectors, np.ndarray, Vectors, np.ndarray], np.ndarray]
+"""Answers to test texts by a probe that learns from a part of a fold's labels. It takes the vectors and positions of the
+part, and those of the test texts."""
+AnswerFromResample = Callable[[np.ndarray], np.ndarray]
 """The same for a resample of a fold's training part: it takes positions in that part, each as often as it was drawn."""
 
 
-class Answers(Protocol):
-    """Answers of several probes to the test units, for a metric that is of all units together."""
+@dataclass(frozen=True)
+class AnswerScoring:
+    """A metric of the answers to all test units together.
+
+    Attributes
+    ----------
+    metric : str
+        Its name.
+    keep : callable
+        Reduces answers to what the metric needs of them, row by row.
+    compute : callable
+        Computes the value of each test unit, of what was kept for all of them, in their order.
+    """
+
+    metric: str
+    keep: Callable[[np.ndarray], np.ndarray]
+    compute: Callable[[np.ndarray], np.ndarray]
+
+
+class DrawnAnswers:
+    """Answers of several probes to the test units, gathered fold by fold.
+
+    Parameters
+    ----------
+    scoring : AnswerScoring
+        How they are scored when all are there.
+    n_draws, n_units : int
+        Probes and test units.
+    """
+
+    def __init__(self, scoring: AnswerScoring, n_draws: int, n_units: int) -> None:
+        self._scoring, self._shape = scoring, (n_draws, n_units)
+        self._kept: np.ndarray | None = None
 
     def note(self, draw: int, units: np.ndarray, answers: np.ndarray) -> None:
-        """Note what a probe answers to some units."""
+        """Note what a probe answers to some units: shape (n_noted, ...)."""
+        kept = self._scoring.keep(answers)
+        if self._kept is None:
+            self._kept = np.zeros((*self._shape, *kept.shape[1:]), dtype=kept.dtype)
+        self._kept[draw, units] = kept
 
     def score(self) -> np.ndarray:
         """Compute the value of each unit, for each probe: shape (n_draws, n_units)."""
-
-
-GatherAnswers = Callable[[int], Answers]
-"""Prepares to gather the answers of so many probes to all test units."""
+        if self._kept is None:
+            return np.zeros(self._shape)
+        return np.array([self._scoring.compute(kept) for kept in self._kept], dtype=np.float64)
 
 
 class FewerLabels:
@@ -54,18 +89,14 @@ class FewerLabels:
         Training and test positions.
     options : LearningCurveOptions
         Which parts, and what an embedding of the task's own is fitted on.
-    score_part : callable
-        See `ScorePart`.
-    metric : str
-        What it gives.
-    n_classes : int
-        Strata of the task.
+    answer_from_part : callable
+        See `AnswerFromPart`.
+    scoring : AnswerScoring
+        How the answers of all folds are scored (`finish`).
+    labels : ndarray of shape (n_examples,)
+        Codes of classes, or values, for an embedding that learns from them.
     n_draws : int, optional
         Draws of each part; None: by the number of labels.
-    labels : ndarray of shape (n_examples,), optional
-        Codes of classes, or values, for an embedding that learns from them.
-    gather : callable, optional
-        Where the answers of all folds are scored together (`finish`).
     per_class : sequence of int, optional
         Labels of each class, for parts that have as many of each.
 
@@ -81,16 +112,14 @@ class FewerLabels:
         vectors: FoldVectors,
         folds: list[Fold],
         options: LearningCurveOptions,
-        score_part: ScorePart,
+        answer_from_part: AnswerFromPart,
+        scoring: AnswerScoring,
+        labels: np.ndarray,
         *,
-        metric: str,
-        n_classes: int,
         n_draws: int | None,
-        labels: np.ndarray | None = None,
-        gather: GatherAnswers | None = None,
         per_class: Sequence[int] | None = None,
     ) -> None:
-        self._task, self._vectors, self._folds, self._score_part = task, vectors, folds, score_part
+        self._task, self._vectors, self._folds, self._answer_from_part = task, vectors, folds, answer_from_part
         self._fits_again = vectors.learns_from_labels or not options.unlabeled_texts
         self._labels = labels
         self._tested = find_tested(folds)
@@ -100,12 +129,13 @@ class FewerLabels:
             "n_draws": n_draws,
             "n_folds": len(folds),
         }
+        metric, n_classes = scoring.metric, len(np.unique(task.codes))
         if per_class is None:
             self.drawn = LabelDraws.plan(metric, n_classes=n_classes, wanted=options.label_counts, **sizes)
         else:
             class_sizes = _count_class_sizes(task, folds, n_classes, max(per_class))
             self.drawn = LabelDraws.plan_balanced(metric, per_class, class_sizes=class_sizes, **sizes)
-        self._answers = [] if gather is None else [gather(len(scores)) for scores in self.drawn.scores]
+        self._answers = [DrawnAnswers(scoring, *scores.shape) for scores in self.drawn.scores]
 
     def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
         """Fit on each part of a fold's training texts, whose vectors these are."""
@@ -114,17 +144,12 @@ class FewerLabels:
         for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
             of_part, of_tested = of_train[part], of_test
             if self._fits_again:
-                labels = None if self._labels is None else self._labels[train[part]]
-                of_part, of_tested = self._vectors.of_part(train[part], test, labels)
-            found = self._score_part(of_part, train[part], of_tested, test)
-            if self._answers:
-                self._answers[row].note(draw, units, found)
-            else:
-                self.drawn.scores[row][draw, units] = found
+                of_part, of_tested = self._vectors.of_part(train[part], test, self._labels[train[part]])
+            self._answers[row].note(draw, units, self._answer_from_part(of_part, train[part], of_tested, test))
 
     def finish(self) -> None:
-        """Score the answers of all folds, where they were gathered."""
-        for scores, answers in zip(self.drawn.scores if self._answers else (), self._answers, strict=True):
+        """Score the answers of all folds."""
+        for scores, answers in zip(self.drawn.scores, self._answers, strict=True):
             scores[:] = answers.score()
 
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
@@ -158,33 +183,24 @@ class LearnedAgain:
 
     Parameters
     ----------
-    metric : str
-        What is scored.
+    scoring : AnswerScoring
+        How the answers of all folds are scored (`finish`).
     groups : ndarray of shape (n_examples,)
         Examples that are drawn together.
     folds : list of Fold
         Training and test positions.
     wanted : int, optional
         Resamples; None: by the number of labels.
-    gather : callable, optional
-        Where the answers of all folds are scored together (`finish`).
     """
 
-    def __init__(
-        self,
-        metric: str,
-        groups: np.ndarray,
-        folds: list[Fold],
-        wanted: int | None,
-        gather: GatherAnswers | None = None,
-    ) -> None:
+    def __init__(self, scoring: AnswerScoring, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
         self._folds, self._tested = folds, find_tested(folds)
         by_default = TRAINING_DRAWS if len(folds) > 1 or count_nominal_labels(folds) <= FEW_LABELS else 0
         n_draws = by_default if wanted is None else wanted
         learnt = np.unique(np.concatenate([train for train, _ in folds]))
         n_units = len(self._tested)
-        self.drawn = TrainingDraws.plan(metric, learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
-        self._answers = None if gather is None else gather(n_draws)
+        self.drawn = TrainingDraws.plan(scoring.metric, learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
+        self._answers = DrawnAnswers(scoring, n_draws, n_units)
         self._seconds = 0.0
 
     @property
@@ -193,7 +209,7 @@ class LearnedAgain:
         n_draws = len(self.drawn.scores)
         return {"training_draws": {"n": n_draws, "seconds": self._seconds}} if n_draws else {}
 
-    def score(self, number: int, score_resample: ScoreResample) -> None:
+    def score(self, number: int, answer_from_resample: AnswerFromResample) -> None:
         """Fit on each resample of a fold's training part."""
         if not len(self.drawn.scores):
             return
@@ -201,14 +217,9 @@ class LearnedAgain:
         train, test = self._folds[number]
         units = np.searchsorted(self._tested, test)
         for draw, rows in self.drawn.resamples(train):
-            found = score_resample(rows)
-            if self._answers is None:
-                self.drawn.scores[draw, units] = found
-            else:
-                self._answers.note(draw, units, found)
+            self._answers.note(draw, units, answer_from_resample(rows))
         self._seconds += perf_counter() - started
 
     def finish(self) -> None:
-        """Score the answers of all folds, where they were gathered."""
-        if self._answers is not None:
-            self.drawn.scores[:] = self._answers.score()
+        """Score the answers of all folds."""
+        self.drawn.scores[:] = self._answers.score()
