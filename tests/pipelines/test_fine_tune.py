@@ -14,8 +14,8 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.fine_tune import nodes
 from emb_pipeline.storage.failures import Failed
-from emb_pipeline.tasks.fine_tuning import COSTS, PREDICTIONS
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
+from emb_pipeline.tasks.tuned_predictions import COSTS, PREDICTIONS
 from emb_pipeline.text.held_out import HELD_OUT
 from tests.pipelines.conftest import DEFINITION, WORDS
 

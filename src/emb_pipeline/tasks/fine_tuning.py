@@ -1,8 +1,8 @@
-"""Fine-tuning an embedding on a task's training examples, and what the tuned model says about its test examples."""
+"""Fine-tuning an embedding on a task's training examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +18,6 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.text.held_out import compute_telling_keys
-
-PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
-"""What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""
-COSTS = pa.schema([("dim", pa.int64()), ("encode_seconds", pa.float64()), ("bytes_per_item", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -133,12 +129,3 @@ def choose_held_out(
     return np.asarray(
         draw_stratified_folds(codes, groups, n_folds=max(2, round(1 / tuning.validation_share)), seed=seed) == 0
     )
-
-
-def build_predictions(unit_ids: np.ndarray, values: Iterable[np.ndarray]) -> pa.Table:
-    return pa.table([pa.array(unit_ids.tolist()), pa.array([row.tolist() for row in values])], schema=PREDICTIONS)
-
-
-def add_costs(predictions: pa.Table, dim: int, encode_seconds: float, bytes_per_item: float) -> dict[str, pa.Table]:
-    costs = {"dim": [dim], "encode_seconds": [encode_seconds], "bytes_per_item": [bytes_per_item]}
-    return {"predictions": predictions, "costs": pa.table(costs, schema=COSTS)}

@@ -17,9 +17,10 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts
 from emb_pipeline.embeddings.protocols import TextEncoder, Vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, add_costs, build_predictions
+from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable
 from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.splits.example_folds import Examples, draw_folds, find_fold_groups
+from emb_pipeline.tasks.tuned_predictions import add_costs, build_predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class TunedFold:
     artifact : WordVectors or EncoderFolder
         The tuned embedding.
     predict : callable
-        Gives the values of `emb_pipeline.tasks.fine_tuning.PREDICTIONS` of some vectors: shape (n_texts, n_values).
+        Gives the values of `emb_pipeline.tasks.tuned_predictions.PREDICTIONS` of some vectors: shape (n_texts, n_values).
     losses : list of float
         Held-out losses, the first before training.
     """

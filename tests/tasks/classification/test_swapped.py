@@ -18,10 +18,10 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.swapped import build_swapped_predictions, swap_test_texts
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.fine_tuning import COSTS
 from emb_pipeline.tasks.metrics.swap_scores import FEWEST_SWAPPED, score_swapped
 from emb_pipeline.tasks.registry import list_estimates, list_lower_metrics
 from emb_pipeline.tasks.scores import CellIdentity, build_item_scores, stamp_item_scores
+from emb_pipeline.tasks.tuned_predictions import COSTS
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import WordEncoder
 

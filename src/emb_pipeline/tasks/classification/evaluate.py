@@ -28,6 +28,7 @@ from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import find_example_groups
 from emb_pipeline.tasks.splits.fold_vectors import FoldVectors, fit_for_requests
 from emb_pipeline.tasks.splits.other_labels import AnswerScoring
+from emb_pipeline.tasks.tuned_predictions import read_predictions
 
 
 def evaluate_classification(
@@ -124,7 +125,7 @@ def score_predictions(
         The task that it was tuned on.
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: log probabilities of the classes) and ``costs``, of
-        `emb_pipeline.tasks.fine_tuning`.
+        `emb_pipeline.tasks.tuned_predictions`.
     options : ClassificationOptions
         The metrics.
 
@@ -133,13 +134,9 @@ def score_predictions(
     Evaluation
         As of `evaluate_classification`, for the same units.
     """
-    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
-    tested = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
-    logs = np.array(predictions["predictions"]["values"].to_pylist())
-    order = np.argsort(tested)
-    costs = predictions["costs"].to_pylist()[0]
-    groups, swapped = find_example_groups(task), read_swapped_predictions(predictions, position_of)
-    return _score_predictions(task, groups, tested[order], logs[order], options, swapped, fit_seconds=0.0, **costs)
+    found, swapped = read_predictions(predictions, task.example_ids), read_swapped_predictions(predictions, task.example_ids)
+    groups = find_example_groups(task)
+    return _score_predictions(task, groups, found.tested, np.array(found.values), options, swapped, **found.costs)
 
 
 ALWAYS = ("accuracy", "macro_f1", "log_loss")

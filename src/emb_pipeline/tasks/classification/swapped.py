@@ -11,6 +11,7 @@ import pyarrow as pa
 from emb_pipeline.corrupt.swaps import WordSwap
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.metrics.swap_scores import BOTH, FIRST, SECOND
+from emb_pipeline.tasks.tuned_predictions import find_positions
 from emb_pipeline.text.texts import Texts
 
 SWAPPED_PREDICTIONS = pa.schema(
@@ -96,13 +97,13 @@ def build_swapped_predictions(swapped: Iterable[SwappedTexts], example_ids: np.n
     return pa.concat_tables([SWAPPED_PREDICTIONS.empty_table(), *tables])
 
 
-def read_swapped_predictions(predictions: Mapping[str, pa.Table], position_of: Mapping[str, int]) -> list[SwappedTexts]:
+def read_swapped_predictions(predictions: Mapping[str, pa.Table], example_ids: np.ndarray) -> list[SwappedTexts]:
     """Read what `build_swapped_predictions` wrote, without the texts; nothing where no word was exchanged."""
     rows = predictions["swapped"].to_pylist() if "swapped" in predictions else []
     found = []
     for name in dict.fromkeys(row["swap"] for row in rows):
         own = [row for row in rows if row["swap"] == name]
-        places = np.array([position_of[row["unit_id"]] for row in own], dtype=np.int64)
+        places = find_positions([row["unit_id"] for row in own], example_ids)
         sides = np.array([row["side"] for row in own], dtype=str)
         found.append(SwappedTexts(name, places, Texts([]), sides))
         found[-1].predicted[:] = [row["predicted"] for row in own]

@@ -21,6 +21,7 @@ from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match
 from emb_pipeline.tasks.probes.crf import TokenVectors, encode_sentences
 from emb_pipeline.tasks.probes.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.tuned_predictions import read_predictions
 from emb_pipeline.text.spans import compute_document_shares
 
 Encoder = WordEncoder | TokenEncoder | TaskWordEncoder | Answerer
@@ -97,16 +98,13 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table],
     task : ExtractiveTask
         The task that it was tuned on.
     predictions : mapping of str to Table
-        ``predictions`` (unit_id, values: first and last word) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+        ``predictions`` (unit_id, values: first and last word) and ``costs``, of `emb_pipeline.tasks.tuned_predictions`.
     options : BaseModel
         Of the evaluation; the scores are the same whatever they say.
     """
-    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
-    test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
-    found = np.array(predictions["predictions"]["values"].to_pylist(), dtype=np.int64)
-    return score_answers(
-        task, test, _list_answers(task, test, found), fit_seconds=0.0, **predictions["costs"].to_pylist()[0]
-    )
+    found = read_predictions(predictions, task.example_ids)
+    answers = _list_answers(task, found.tested, np.array(found.values, dtype=np.int64))
+    return score_answers(task, found.tested, answers, **found.costs)
 
 
 def score_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:

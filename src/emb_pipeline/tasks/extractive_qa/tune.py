@@ -16,7 +16,8 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.extractive_qa.evaluate import find_held_out
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
-from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, add_costs, build_predictions, require_transformer
+from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, require_transformer
+from emb_pipeline.tasks.tuned_predictions import add_costs, build_predictions
 
 
 def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: ExtractiveOptions) -> FineTuned:

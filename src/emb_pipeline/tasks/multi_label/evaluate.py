@@ -24,6 +24,7 @@ from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.example_folds import find_example_groups
 from emb_pipeline.tasks.splits.fold_vectors import fit_for_requests
 from emb_pipeline.tasks.splits.other_labels import AnswerScoring
+from emb_pipeline.tasks.tuned_predictions import read_predictions
 
 
 def evaluate_multi_label(
@@ -96,7 +97,7 @@ def score_predictions(task: MultiLabelTask, predictions: Mapping[str, pa.Table],
         The task that it was tuned on.
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: margins of the labels, see `score_label_sets`) and ``costs``, of
-        `emb_pipeline.tasks.fine_tuning`.
+        `emb_pipeline.tasks.tuned_predictions`.
     options : MultiLabelOptions
         Of the evaluation; the scores are the same whatever they say.
 
@@ -105,12 +106,8 @@ def score_predictions(task: MultiLabelTask, predictions: Mapping[str, pa.Table],
     Evaluation
         As of `evaluate_multi_label`, for the same units.
     """
-    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
-    tested = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
-    margins = np.array(predictions["predictions"]["values"].to_pylist())
-    order = np.argsort(tested)
-    costs = predictions["costs"].to_pylist()[0]
-    return score_label_sets(task, find_example_groups(task), tested[order], margins[order], fit_seconds=0.0, **costs)
+    found = read_predictions(predictions, task.example_ids)
+    return score_label_sets(task, find_example_groups(task), found.tested, np.array(found.values), **found.costs)
 
 
 def score_label_sets(

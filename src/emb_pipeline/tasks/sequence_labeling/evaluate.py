@@ -32,6 +32,7 @@ from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
+from emb_pipeline.tasks.tuned_predictions import read_predictions
 
 FEWEST_HELD_OUT = 100
 """Sentences that tell penalties apart by more than luck; also the fewest that a learning curve starts with."""
@@ -180,16 +181,15 @@ def score_predictions(
     task : SequenceLabelingTask
         The task that it was tuned on.
     predictions : mapping of str to Table
-        ``predictions`` (unit_id, values: tag codes) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+        ``predictions`` (unit_id, values: tag codes) and ``costs``, of `emb_pipeline.tasks.tuned_predictions`.
     options : BaseModel
         Of the evaluation; the scores are the same whatever they say.
     scoring : TagScoring
         How tags are scored.
     """
-    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
-    test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
-    codes = np.concatenate([np.array(row, dtype=np.int64) for row in predictions["predictions"]["values"].to_pylist()])
-    return scoring.build_evaluation(task, test, codes, fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
+    found = read_predictions(predictions, task.example_ids)
+    codes = np.concatenate([np.array(row, dtype=np.int64) for row in found.values])
+    return scoring.build_evaluation(task, found.tested, codes, **found.costs)
 
 
 def encode_tokens(

@@ -15,14 +15,13 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.fine_tuning import (
     FineTuned,
     Tunable,
-    add_costs,
-    build_predictions,
     choose_held_out,
     require_transformer,
 )
 from emb_pipeline.tasks.probes.crf import find_best_allowed, find_tokens_of_sentences
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
+from emb_pipeline.tasks.tuned_predictions import add_costs, build_predictions
 
 
 def fine_tune_sequence_labeling(task: SequenceLabelingTask, tunable: Tunable, options: SequenceLabelingOptions) -> FineTuned:
