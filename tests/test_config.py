@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,42 @@ def test_a_catalog_entry_of_local_replaces_that_of_base(project: Path) -> None:
     assert catalog["leaderboard"]["filepath"] == "board.csv" and "comparisons" in catalog
 
 
+def find_places(loader: ExperimentConfigLoader) -> set[str]:
+    """Find the folders that results, encodings and models are in."""
+    files = [entry["filepath"] for entry in loader["catalog"].values() if "filepath" in entry]
+    layered = [file for file in files if "/search/" not in file]
+    folders = loader["parameters"]["folders"]
+    return {re.split(r"/0\d_", str(place))[0] for place in [*layered, folders["encodings"], folders["models"]]}
+
+
+@pytest.mark.parametrize("where", ["tiny/globals.yml", "local/globals.yml", "environment"])
+def test_data_root_moves_all_results_and_neither_raw_files_nor_scratch(
+    project: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    before = open_context(project).config_loader
+    assert find_places(before) == {"data", str(project / "data")}
+    if where == "environment":
+        monkeypatch.setenv("EMB_PIPELINE_DATA_ROOT", "/mnt/large")
+    else:
+        path = project / "conf" / where
+        path.write_text((path.read_text() if path.exists() else "") + "\ndata_root: /mnt/large\n")
+    after = open_context(project).config_loader
+    assert find_places(after) == {"/mnt/large"}
+    kept = ("raw", "scratch", "project")
+    assert [after["parameters"]["folders"][name] for name in kept] == [
+        before["parameters"]["folders"][name] for name in kept
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
+        ("local/globals.yml", "data_root: s3://bucket/prefix", r"conf/local/globals.yml: data_root is 's3://.*, a URL"),
+        (
+            "local/globals.yml",
+            "data_root: ''",
+            r"conf/local/globals.yml: data_root is ''; write a folder: 'data_root: data'",
+        ),
         (
             "tiny/paramters_x.yml",
             "seed: 1",

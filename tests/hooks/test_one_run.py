@@ -19,7 +19,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from emb_pipeline.hooks.one_run import hold_use_case
-with hold_use_case(Path(sys.argv[1]), "shop", "kedro run --env shop --params seed=1"):
+with hold_use_case(Path(sys.argv[1]) / "shop", "shop", "kedro run --env shop --params seed=1"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -37,15 +37,16 @@ def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[
 def test_a_second_run_of_a_use_case_names_the_first_and_ends_until_the_first_is_killed(
     holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(UseCaseInUseError) as refused, hold_use_case(tmp_path, "shop", "kedro run --env shop"):
+    shop = tmp_path / "shop"
+    with pytest.raises(UseCaseInUseError) as refused, hold_use_case(shop, "shop", "kedro run --env shop"):
         pass
     message = str(refused.value)
     assert f"process {holder.pid} on " in message and "'kedro run --env shop --params seed=1'" in message
-    with hold_use_case(tmp_path, "another", "kedro run --env another"):  # two use cases may run at once
+    with hold_use_case(tmp_path / "another", "another", "kedro run --env another"):  # two use cases may run at once
         pass
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    with hold_use_case(tmp_path, "shop", "kedro run --env shop"):
+    with hold_use_case(tmp_path / "shop", "shop", "kedro run --env shop"):
         pass
 
 
@@ -54,5 +55,5 @@ def test_a_second_run_waits_where_it_is_asked_to(
 ) -> None:
     monkeypatch.setenv(WAIT, "1")
     threading.Timer(0.5, holder.kill).start()
-    with hold_use_case(tmp_path, "shop", "kedro run --env shop"):
+    with hold_use_case(tmp_path / "shop", "shop", "kedro run --env shop"):
         assert holder.wait() == -signal.SIGKILL

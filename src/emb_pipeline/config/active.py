@@ -100,6 +100,12 @@ def resolve_in_project(path: str) -> str:
     return str(project_path() / path)
 
 
+def find_report() -> str:
+    """Find the newest report of the active use case."""
+    given = find_active_loader()["globals"]
+    return resolve_in_project(f"{given['data_root']}/08_reporting/{given['use_case']}/latest/report.html")
+
+
 def find_tracking_uri() -> str:
     """Give ``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_path() / 'mlflow.db'}"

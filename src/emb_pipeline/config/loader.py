@@ -10,6 +10,7 @@ credential that a person keeps there would be lost with ``--env``.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
@@ -29,12 +30,15 @@ from emb_pipeline.experiment.expand import merge_evaluation
 from emb_pipeline.experiment.fast import sample_tasks
 from emb_pipeline.experiment.problems import ParametersError
 from emb_pipeline.experiment.renamed import rename_keys
+from emb_pipeline.storage.local_paths import is_url
 
 LOGGER = logging.getLogger(__name__)
 TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
-_GLOBALS = ("use_case", "grid")
+_GLOBALS = ("use_case", "data_root", "grid")
+DATA_ROOT = "EMB_PIPELINE_DATA_ROOT"
+"""Environment variable: it goes before ``data_root`` of every globals.yml."""
 _OTHER_FILES = ("logging.yml", "logging.yaml")
 _UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError)
 
@@ -98,10 +102,15 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         files: dict[Path, Any] = super()._read_dir_configs(conf_path, patterns, key, *arguments)
         if key not in ("globals", "parameters"):
             return files
-        return {
-            file: OmegaConf.create(_rename_old_keys(OmegaConf.to_container(config), self._show_path(file)))
-            for file, config in files.items()
+        renamed = {
+            file: _rename_old_keys(OmegaConf.to_container(config), self._show_path(file)) for file, config in files.items()
         }
+        if key == "globals" and (elsewhere := os.environ.get(DATA_ROOT)):
+            renamed = {
+                file: config | ({"data_root": elsewhere} if "data_root" in config else {})
+                for file, config in renamed.items()
+            }
+        return {file: OmegaConf.create(config) for file, config in renamed.items()}
 
     def _expand(self, written: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(written.get("grid"), Mapping):
@@ -154,6 +163,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 f"use_case is still {TEMPLATE!r}",
                 f"write 'use_case: {self.env or 'shop'}', the name of the folder under conf/",
             )
+        self._require_data_root(globals_.get("data_root"))
         for name in globals_:
             if name not in _GLOBALS and not self._is_referenced(f"globals:{name}"):
                 raise ConfigurationError(
@@ -161,6 +171,17 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     f"nothing reads {name!r}",
                     f"{suggest(name, _GLOBALS)} (Any other name is for a reference, ${{globals:{name}}}.)",
                 )
+
+    def _require_data_root(self, root: object) -> None:
+        place = DATA_ROOT if os.environ.get(DATA_ROOT) else self.place("data_root")
+        if not isinstance(root, str) or not root.strip():
+            raise ConfigurationError(place, f"data_root is {root!r}", "write a folder: 'data_root: data'")
+        if is_url(root):
+            raise ConfigurationError(
+                place,
+                f"data_root is {root!r}, a URL, and results are files",
+                "name a folder; a bucket can be mounted as one",
+            )
 
     def _list_folders(self) -> list[Path]:
         """List the folders that configuration is read from, the one that wins first."""

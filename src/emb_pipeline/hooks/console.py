@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import find_active_environment, find_tracking_uri, load_active_parameters, resolve_in_project
+from emb_pipeline.config.active import find_active_environment, find_report, find_tracking_uri, load_active_parameters
 from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.redaction import redact
 
@@ -47,8 +46,7 @@ class Console:
             terminal.print(
                 f"\nThis is a first answer{of}. For all of it: emb-pipeline run {use_case} --thorough", style="yellow"
             )
-        page = Path(resolve_in_project(f"data/08_reporting/{use_case}/latest/report.html"))
-        terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
+        terminal.print(f"report   {find_report()}", soft_wrap=True, highlight=False)
         terminal.print(
             f"runs     mlflow ui --backend-store-uri {redact(find_tracking_uri())}   (http://127.0.0.1:5000)",
             soft_wrap=True,

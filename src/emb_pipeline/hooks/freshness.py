@@ -6,11 +6,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import load_active_parameters, project_path
+from emb_pipeline.config.active import load_active_parameters
 from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command
 from emb_pipeline.hooks.one_run import hold_use_case
 
@@ -28,10 +29,11 @@ class Freshness:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Stop with the list of stale results; otherwise note the fingerprint of everything that this run makes."""
         parameters = load_active_parameters()
+        models = Path(parameters["folders"]["models"])
         if self._thread == threading.get_ident():
             self._free()  # an earlier session of this thread was interrupted
         try:
-            self._lock.enter_context(hold_use_case(project_path(), parameters["use_case"], format_kedro_command(run_params)))
+            self._lock.enter_context(hold_use_case(models, parameters["use_case"], format_kedro_command(run_params)))
             self._thread = threading.get_ident()
             _prepare_results(run_params, pipeline, catalog, parameters)
         except BaseException:
@@ -81,8 +83,8 @@ def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, pa
         remakes=bool(os.environ.get(REMAKE_STALE)),
     )
     refuse_missing_inputs(run, catalog)
-    manifest = Manifest.open(project_path() / "data" / "06_models" / parameters["use_case"])
-    remembered = project_path() / "data" / "02_intermediate"
+    folders = parameters["folders"]
+    manifest, remembered = Manifest.open(Path(folders["models"])), Path(folders["scratch"])
     code = build_code_graph(store=remembered / ".code_summaries.json")
     hashes = FileHashes(remembered / ".file_hashes.json")
     fingerprints = fingerprint_results(whole, parameters, code=code, hashes=hashes)

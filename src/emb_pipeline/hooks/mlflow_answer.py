@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.config.active import load_active_parameters, project_path
+from emb_pipeline.config.active import find_report, load_active_parameters
 from emb_pipeline.datasets.mlflow_leaderboard import RankedCell, RankedTask, Scorecards
 from emb_pipeline.datasets.mlflow_params import cut_digest, list_params
 from emb_pipeline.datasets.mlflow_runs import Answer
@@ -24,7 +25,6 @@ ANSWER = ("leaderboard", "decision", "relaxations", "report.joint_choice")
 
 def gather_answer(catalog: Any) -> Answer:
     """Gather what a run found: the answer in Markdown, the leaderboard, the highest score of each task, and the page."""
-    folder = project_path() / "data" / "08_reporting" / load_active_parameters()["use_case"]
     board = _load(catalog, "leaderboard")
     able = board[board["origin"] != CONTROL]
     best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
@@ -33,7 +33,7 @@ def gather_answer(catalog: Any) -> Answer:
         note=write_answer(load_answer_tables(catalog)),
         metrics={**best, **counts},
         leaderboard=board,
-        page=folder / "latest" / "report.html",
+        page=Path(find_report()),
     )
 
 

@@ -20,15 +20,15 @@ class UseCaseInUseError(EmbPipelineError):
 
 
 @contextmanager
-def hold_use_case(project: Path, use_case: str, command: str) -> Iterator[None]:
-    """Hold the lock of a use case: two runs at once would mix their results.
+def hold_use_case(models: Path, use_case: str, command: str) -> Iterator[None]:
+    """Hold the lock of a use case, in the folder of its models: two runs at once would mix their results.
 
     Raises
     ------
     UseCaseInUseError
         Another run holds it, and ``EMB_PIPELINE_WAIT`` does not say to wait for it.
     """
-    path = project / "data" / "06_models" / use_case / ".run.lock"
+    path = models / ".run.lock"
     with ExitStack() as stack:
         try:
             stack.enter_context(
