@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,6 +62,19 @@ def add_pair_copies(lines: AuditLines, pairs: pa.Table, sides: Sequence[Sequence
     near = np.unique(find_near_pairs(TokenIds.of(keys)).first).tolist()
     note = "pairs that differ from an earlier one by a few words"
     lines.add("near_duplicate_pairs", len(near), n, note, (ids[i] for i in near))
+
+
+def add_conflicts(
+    lines: AuditLines, check: str, pairs: pa.Table, keys: Sequence[str], answers: Sequence[object], note: str
+) -> None:
+    """Count the distinct pairs that have more than one answer."""
+    ids = pairs["pair_id"].to_pylist()
+    answers_of: dict[str, set[object]] = defaultdict(set)
+    for key, answer in zip(keys, answers, strict=True):
+        answers_of[key].add(answer)
+    conflicts = {key for key, found in answers_of.items() if len(found) > 1}
+    rows = (name for name, key in zip(ids, keys, strict=True) if key in conflicts)
+    lines.add(check, len(conflicts), len(answers_of), note, rows)
 
 
 def add_empty_texts(lines: AuditLines, pairs: pa.Table, sides: Sequence[Sequence[str]]) -> None:

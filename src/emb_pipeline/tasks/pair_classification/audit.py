@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import pyarrow as pa
 
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.pair_checks import (
     PAIR_CHECKS,
+    add_conflicts,
     add_empty_texts,
     add_pair_copies,
     add_pair_units,
@@ -59,11 +58,6 @@ def audit_pair_classification(pairs: pa.Table) -> pa.Table:
         lines.add("texts_in_both_parts", len(shared), len(rows), note, shared)
     add_pair_units(lines, pairs, sides, keys, tested)
     add_pair_copies(lines, pairs, sides, keys)
-    labels_of: dict[str, set[bool]] = defaultdict(set)
-    for key, label in zip(keys, positive, strict=True):
-        labels_of[key].add(label)
-    conflicts = {key for key, labels in labels_of.items() if len(labels) > 1}
-    note = "distinct pairs that have both labels"
-    lines.add("label_conflicts", len(conflicts), len(labels_of), note, (ids[i] for i in range(n) if keys[i] in conflicts))
+    add_conflicts(lines, "label_conflicts", pairs, keys, positive, "distinct pairs that have both labels")
     add_empty_texts(lines, pairs, sides)
     return lines.table()

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from emb_pipeline.tasks.pair_classification.task import PairClassificationTask
+from emb_pipeline.tasks.pairs.display import find_rows, write_pairs
 from emb_pipeline.tasks.shown_units import ShownUnits
-from emb_pipeline.tasks.similarity.display import join_pair
 
 
 def describe_labeled_pairs(tables: Mapping[str, pa.Table], units: Sequence[str]) -> ShownUnits:
     """Describe pairs by both texts, each cut to its half, and by whether they are positive."""
     task = PairClassificationTask.from_tables(tables)
-    row_of = {name: row for row, name in enumerate(task.pair_ids.tolist())}
-    rows = [row_of[name] for name in units]
-    texts = [join_pair(task.texts[int(task.first[row])], task.texts[int(task.second[row])]) for row in rows]
+    rows = find_rows(task, units)
     answers = ["positive" if task.codes[row] else "negative" for row in rows]
-    return ShownUnits(texts, answers, [(answer,) for answer in answers])
+    return ShownUnits(write_pairs(task, rows), answers, [(answer,) for answer in answers])

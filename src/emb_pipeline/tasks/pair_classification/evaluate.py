@@ -9,9 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, score_pairs
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, similarity_of
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.intervals.class_metrics import compute_area_under_roc, compute_average_precision
 from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -20,8 +18,8 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.pair_classification.options import PairOptions
 from emb_pipeline.tasks.pair_classification.task import PairClassificationTask
 from emb_pipeline.tasks.pair_classification.thresholds import choose_thresholds
+from emb_pipeline.tasks.pairs.encode import encode_pairs
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.similarity.evaluate import DECIMALS
 from emb_pipeline.tasks.splits.example_folds import Fold, draw_folds, find_tested
 from emb_pipeline.tasks.splits.pair_groups import find_fold_groups_of_pairs, name_pair_groups
 
@@ -76,21 +74,20 @@ def evaluate_pair_classification(
     """
     if shuffle_labels:
         raise ValueError(f"{task.name}: pairs are scored without their labels, so there are none to shuffle")
-    with EncodingClock() as clock:
-        fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-        vectors, _ = encode_texts(fitted, task.texts, task.name)
+    encoded = encode_pairs(task, encoder)
     started = perf_counter()
     kept = find_fold_groups_of_pairs(task)
     folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
-    sides = vectors[task.first], vectors[task.second]
     details: dict[str, Any] = {"n_pairs": len(task.pair_ids), "n_texts": len(task.texts), "probe": options.probe}
     if options.probe == "similarity":
-        scores = np.round(score_pairs(*sides, similarity_of(fitted)), DECIMALS)
+        scores = encoded.compute_closeness()
         thresholds = [choose_thresholds(scores[train], task.codes[train] == 1) for train, _ in folds]
         ranked = [find_tested(folds)]
     else:
         with threadpool_limits(1):
-            scores, details["folds"] = _learn(task, folds, build_pair_features(*sides), kept, options, seed)
+            scores, details["folds"] = _learn(
+                task, folds, build_pair_features(encoded.first, encoded.second), kept, options, seed
+            )
         thresholds, ranked = [(0.0, 0.0)] * len(folds), [test for _, test in folds]
     values, weights = _score(task, folds, scores, thresholds, ranked)
     tested = find_tested(folds)
@@ -101,10 +98,10 @@ def evaluate_pair_classification(
     return Evaluation(
         item_scores=build_item_scores(task.pair_ids[tested], name_pair_groups(task)[tested], values, weights=weights),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
-        dim=int(vectors.shape[1]),
-        encode_seconds=clock.seconds,
+        dim=encoded.dim,
+        encode_seconds=encoded.encode_seconds,
         fit_seconds=perf_counter() - started,
-        bytes_per_item=bytes_per_vector(vectors, fitted),
+        bytes_per_item=encoded.bytes_per_item,
         details=details,
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from emb_pipeline.readers.description.columns import Column
 from emb_pipeline.readers.description.files import Described
+from emb_pipeline.tasks.pairs.guess import choose_pair
 from emb_pipeline.tasks.proposal import Named, Proposal, group_files, is_named, is_split, place_files, rank_columns
-from emb_pipeline.tasks.similarity.guess import find_pair
 
 _LABELS = ("is_duplicate", "duplicate", "paraphrase", "label", "quality", "same", "match", "class", "target")
 _POSITIVE = ("1", "true", "yes", "duplicate", "paraphrase", "same", "match", "positive")
@@ -26,7 +26,7 @@ def propose(files: Sequence[Described], named: Named) -> Proposal | None:
     if not tables or len(tables) > 3:
         return None
     table = tables[0]
-    pair = [table.find_column(name) for name in named.text] or find_pair(table)
+    pair = choose_pair(table, named)
     if len(pair) != 2:
         return None
     labels = rank_columns(filter(_has_two_labels, table.columns), _LABELS, lambda each: -each.n_empty)

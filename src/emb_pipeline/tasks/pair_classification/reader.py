@@ -20,6 +20,14 @@ from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_
 from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.pair_classification.audit import audit_pair_classification
 from emb_pipeline.tasks.pair_classification.sources import READERS
+from emb_pipeline.tasks.pairs.table import (
+    TEXTS,
+    build_pair_table,
+    build_pairs_schema,
+    list_both_texts,
+    require_enough_pairs,
+    require_filled,
+)
 from emb_pipeline.text.texts import tokenize_tables
 from emb_pipeline.text.tokenizer import Tokenizer
 
@@ -29,17 +37,7 @@ else:
     PairSource = build_source_type(READERS.values())
 """Anything that labeled pairs can be read from."""
 
-PAIRS_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("pair_id", "text_a", "text_b")),
-        ("is_positive", pa.bool_()),
-        ("split", pa.string()),
-    ]
-)
-GROUP = pa.field("group", pa.string())
-"""A further column of pairs, where the source names one."""
-FEWEST_PAIRS = 10
-"""Pairs below which a ranking says nothing."""
+PAIRS_SCHEMA = build_pairs_schema(pa.field("is_positive", pa.bool_()), pa.field("split", pa.string()))
 
 
 class PairClassificationReader(ExamplesReader):
@@ -52,7 +50,7 @@ class PairClassificationReader(ExamplesReader):
         bad = BadRows.of(source)
         with bad:
             found: pa.Table = READERS[source.reader].read_examples(source, raw, project, bad)
-        pairs = draw_rows(found, sample, ("text_a", "text_b"), ("is_positive", "split"))
+        pairs = draw_rows(found, sample, TEXTS, ("is_positive", "split"))
         return complete_labeled_pairs(pairs, name, find_tokenizer(source)) | build_left_out_table(bad, pairs)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
@@ -67,8 +65,8 @@ class PairClassificationReader(ExamplesReader):
     def list_held_out(self, tables: Tables) -> list[str]:
         """List both texts of the pairs outside the training part; of all pairs where folds are drawn."""
         pairs = tables["pairs"]
-        sides = zip(*(pairs[name].to_pylist() for name in ("text_a", "text_b", "split")), strict=True)
-        return [text for a, b, split in sides if split != "train" for text in (a, b)]
+        sides = zip(list_both_texts(pairs), pairs["split"].to_pylist(), strict=True)
+        return [text for texts, split in sides if split != "train" for text in texts]
 
 
 def complete_labeled_pairs(pairs: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
@@ -90,11 +88,9 @@ def complete_labeled_pairs(pairs: pa.Table, name: str, tokenizer: Tokenizer = "d
             where = "the task" if part is None else f"the split '{part}'"
             found = "has no pair" if not labels else f"has {'positive' if True in labels else 'negative'} pairs alone"
             raise DataError(name, f"{where} {found}", "check the label column, 'positive' and the splits")
-    sides = [pairs[column].to_pylist() for column in ("text_a", "text_b")]
     tested = [split == "test" or not any(splits) for split in splits]
-    require_units(
-        [frozenset(each) for each, test in zip(zip(*sides, strict=True), tested, strict=True) if test], name, "pairs"
-    )
+    units = [frozenset(texts) for texts, test in zip(list_both_texts(pairs), tested, strict=True) if test]
+    require_units(units, name, "pairs")
     return tokenize_tables({"pairs": pairs}, tokenizer)
 
 
@@ -102,16 +98,11 @@ def read_labeled_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> p
     """Read the pairs of rows with two texts and a label."""
     found = list(_read_pairs(source, raw, project, bad))
     bad.raise_all()
-    if len(found) < FEWEST_PAIRS:
-        raise DataError(source.origin, f"has {len(found)} labeled pairs", f"give at least {FEWEST_PAIRS}")
+    require_enough_pairs(len(found), source, "labeled")
     if not any(pair[3] for pair in found):
         reason = f"no pair has the label '{source.positive}'"
         raise DataError(source.origin, reason, "name the label of the pairs that mean the same: 'positive: …'")
-    schema = PAIRS_SCHEMA.append(GROUP) if source.group is not None else PAIRS_SCHEMA
-    columns = list(zip(*found, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
-    )
+    return build_pair_table(found, PAIRS_SCHEMA, source)
 
 
 def check_labeled_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
@@ -139,11 +130,7 @@ def _read_pairs(
                     bad.leave_out_empty(place)
                     continue
                 try:
-                    for name, value in ((source.text_a, text_a), (source.text_b, text_b), (source.label, label)):
-                        if not value.strip():
-                            raise DataError(
-                                place, f"{name} is empty", "fill it in or drop the row, or say 'empty: leave_out'"
-                            )
+                    require_filled({source.text_a: text_a, source.text_b: text_b, source.label: label}, place)
                     if label != source.positive and label not in negative and negative:
                         known = f"'{source.positive}' and '{next(iter(negative))}'"
                         raise DataError(

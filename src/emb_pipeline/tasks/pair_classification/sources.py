@@ -11,16 +11,15 @@ from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
 from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.mteb.source import MtebSource
-from emb_pipeline.readers.options import Source, refuse_options
+from emb_pipeline.readers.options import refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
 from emb_pipeline.readers.sql.source import SqlSource
+from emb_pipeline.tasks.pairs.sources import PairedTexts
 
 _OF_SINGLE_TEXTS = ("text", "labels", "merge_labels", "min_examples", "features", "sample")
 
 
-class _LabeledPairs(Source):
-    text_a: str = Field(default="text_a", description="column with one text of the pair")
-    text_b: str = Field(default="text_b", description="column with the other")
+class _LabeledPairs(PairedTexts):
     label: str | None = Field(default="label", description="column that says whether the pair is a positive one")
     positive: str = Field(
         default="1", description="label of the positive pairs (duplicates, paraphrases); pairs of the other are negative"

@@ -8,32 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
-from emb_pipeline.text.texts import Texts, take_pairs
+from emb_pipeline.tasks.examples.tables import read_optional_column
+from emb_pipeline.tasks.pairs.table import GROUP, build_pairs_schema
+from emb_pipeline.tasks.pairs.task import PairTask, select_pairs
 
-PAIRS = pa.schema(
-    [
-        *((name, pa.string()) for name in ("pair_id", "text_a", "text_b")),
-        ("is_positive", pa.bool_()),
-        *((name, pa.string()) for name in ("split", "group")),  # these may lack
-    ]
-)
+PAIRS = build_pairs_schema(pa.field("is_positive", pa.bool_()), pa.field("split", pa.string()), GROUP)
 
 
 @dataclass(frozen=True, eq=False)
-class PairClassificationTask:
+class PairClassificationTask(PairTask):
     """Pairs of texts that mean the same, or do not.
 
     Attributes
     ----------
-    name : str
-        Of the task.
-    pair_ids : ndarray of shape (n_pairs,), str
-        Names of the pairs.
-    texts : Texts of length n_texts
-        The distinct texts.
-    first, second : ndarray of shape (n_pairs,), int
-        Which of the texts are the pair's.
+    name, pair_ids, texts, first, second
+        See `PairTask`.
     codes : ndarray of shape (n_pairs,), int64
         1 for a positive pair, else 0.
     split : ndarray of shape (n_pairs,), str, or None
@@ -42,11 +31,6 @@ class PairClassificationTask:
         Pairs of one group stay in one fold, and are resampled together.
     """
 
-    name: str
-    pair_ids: np.ndarray
-    texts: Texts
-    first: np.ndarray
-    second: np.ndarray
     codes: np.ndarray
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
@@ -60,11 +44,6 @@ class PairClassificationTask:
     def near_groups(self) -> None:
         """Clusters of near-duplicates are not looked for."""
 
-    @property
-    def all_texts(self) -> Texts:
-        """All texts of the task, which an embedding of its own is fitted on."""
-        return self.texts
-
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "pair_classification") -> PairClassificationTask:
         """Build the task of a table ``pairs`` with pair_id, text_a, text_b, is_positive and (perhaps) split and group.
@@ -74,8 +53,7 @@ class PairClassificationTask:
         DataError
             A missing column or value, or an id twice.
         """
-        table = select_columns(tables, "pairs", PAIRS, name, optional=("split", "group"))
-        texts, first, second = take_pairs(tables, "pairs", ("text_a", "text_b"))
-        codes = np.array(table["is_positive"].to_pylist(), dtype=np.int64)
-        split, groups = (read_optional_column(table, column, name) for column in ("split", "group"))
-        return cls(name, read_unique_ids(table, "pair_id", name), texts, first, second, codes, split, groups)
+        found = select_pairs(tables, PAIRS, name, optional=("split", "group"))
+        codes = np.array(found.table["is_positive"].to_pylist(), dtype=np.int64)
+        split, groups = (read_optional_column(found.table, column, name) for column in ("split", "group"))
+        return cls(name, *found.pairs, codes, split, groups)

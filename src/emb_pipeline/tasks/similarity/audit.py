@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import pyarrow as pa
 
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.pair_checks import (
     PAIR_CHECKS,
+    add_conflicts,
     add_empty_texts,
     add_pair_copies,
     add_pair_units,
@@ -37,22 +36,12 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
         (where there are), ``equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``, ``score_conflicts`` and
         ``empty_texts``.
     """
-    ids, scores, n = pairs["pair_id"].to_pylist(), pairs["score"].to_pylist(), pairs.num_rows
+    scores, n = pairs["score"].to_pylist(), pairs.num_rows
     sides, keys = build_pair_keys(pairs)
     lines = AuditLines(CHECKS)
     lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}")
     add_pair_units(lines, pairs, sides, keys, [True] * n)
     add_pair_copies(lines, pairs, sides, keys)
-    scores_of: dict[str, set[float]] = defaultdict(set)
-    for key, score in zip(keys, scores, strict=True):
-        scores_of[key].add(score)
-    conflicts = {key for key, found in scores_of.items() if len(found) > 1}
-    lines.add(
-        "score_conflicts",
-        len(conflicts),
-        len(scores_of),
-        "distinct pairs that bear more than one score",
-        (ids[i] for i in range(n) if keys[i] in conflicts),
-    )
+    add_conflicts(lines, "score_conflicts", pairs, keys, scores, "distinct pairs that bear more than one score")
     add_empty_texts(lines, pairs, sides)
     return lines.table()

@@ -6,23 +6,15 @@ from time import perf_counter
 
 import numpy as np
 
-from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.encodings.vectors import (
-    bytes_per_vector,
-    encode_texts,
-    encode_unstored,
-    score_pairs,
-)
+from emb_pipeline.embeddings.encodings.vectors import encode_unstored, score_pairs
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, similarity_of
 from emb_pipeline.statistics.intervals.pseudo_values import compute_pearson, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.pairs.encode import encode_pairs
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.tasks.splits.pair_groups import name_pair_groups
-
-DECIMALS = 6
-"""Scores are compared to this precision: what is below is rounding of float32 sums, and would break ties by chance."""
 
 
 def evaluate_similarity(
@@ -66,19 +58,17 @@ def evaluate_similarity(
     """
     if shuffle_labels:
         raise ValueError(f"{task.name}: no model is trained on a similarity task, so there are no labels to shuffle")
-    with EncodingClock() as clock:
-        fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-        vectors, _ = encode_texts(fitted, task.texts, task.name)
+    encoded = encode_pairs(task, encoder)
     started = perf_counter()
-    scores = np.round(score_pairs(vectors[task.first], vectors[task.second], similarity_of(fitted)), DECIMALS)
+    scores = encoded.compute_closeness()
     values = {"spearman": compute_spearman(scores, task.scores), "pearson": compute_pearson(scores, task.scores)}
     return Evaluation(
         item_scores=build_item_scores(task.pair_ids, name_pair_groups(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
-        dim=int(vectors.shape[1]),
-        encode_seconds=clock.seconds,
+        dim=encoded.dim,
+        encode_seconds=encoded.encode_seconds,
         fit_seconds=perf_counter() - started,
-        bytes_per_item=bytes_per_vector(vectors, fitted),
+        bytes_per_item=encoded.bytes_per_item,
         details={"n_pairs": len(task.pair_ids), "n_texts": len(task.texts)},
     )
 

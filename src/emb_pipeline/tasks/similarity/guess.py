@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emb_pipeline.readers.description.columns import Column
 from emb_pipeline.readers.description.files import Described
+from emb_pipeline.tasks.pairs.guess import choose_pair
 from emb_pipeline.tasks.proposal import Named, Proposal, group_files, is_named, place_files, rank_columns
 
 _SCORES = ("score", "similarity", "relatedness", "gold", "mean", "rating", "quality", "label", "is_duplicate")
-_TEXTS = ("sentence1", "sentence2", "text_a", "text_b", "sentence", "text", "string", "question1", "question2", "question")
-_SAME_LENGTH = 2.0
 
 
 def propose(files: Sequence[Described], named: Named) -> Proposal | None:
@@ -25,7 +23,7 @@ def propose(files: Sequence[Described], named: Named) -> Proposal | None:
     if not tables or len(tables) > 3:
         return None
     table = tables[-1]
-    pair = [table.find_column(name) for name in named.text] or find_pair(table)
+    pair = choose_pair(table, named)
     if len(pair) != 2:
         return None
     scores = rank_columns(
@@ -59,20 +57,3 @@ def _place(tables: Sequence[Described], table: Described) -> dict[str, object]:
     """Read one file: nothing is trained, so that the one for testing is enough."""
     tested = [each for each in tables if "test" in each.name]
     return place_files(tested[:1] or [table])
-
-
-def find_pair(table: Described) -> list[Column]:
-    """Find the two columns of texts that are alike in length and in name; none where it is not clear."""
-    texts = [column for column in table.columns if column.words >= 2 and column.numeric < 0.5 and not column.is_list]
-    texts = rank_columns(texts, _TEXTS, lambda column: column.words) if len(texts) > 2 else texts
-    if len(texts) < 2:
-        return []
-    one, other = sorted(texts[:2], key=lambda column: [each.name for each in table.columns].index(column.name))
-    longer, shorter = max(one.words, other.words), min(one.words, other.words)
-    is_alike = _strip(one.name) == _strip(other.name)
-    return [one, other] if is_alike and longer < _SAME_LENGTH * shorter else []
-
-
-def _strip(name: str) -> str:
-    """Leave out what tells the two of a pair apart: sentence1 and sentence2, text_a and text_b, #1 String."""
-    return "".join(letter for letter in name.casefold().removesuffix("a").removesuffix("b") if letter.isalpha())

@@ -21,6 +21,14 @@ from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
 from emb_pipeline.tasks.examples.sample import draw_rows
+from emb_pipeline.tasks.pairs.table import (
+    TEXTS,
+    build_pair_table,
+    build_pairs_schema,
+    list_both_texts,
+    require_enough_pairs,
+    require_filled,
+)
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenize_tables
@@ -32,13 +40,7 @@ else:
     SimilaritySource = build_source_type(READERS.values())
 """Anything that pairs of texts with a score can be read from."""
 
-PAIRS_SCHEMA = pa.schema(
-    [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
-)
-GROUP = pa.field("group", pa.string())
-"""A further column of pairs, where the source names one."""
-FEWEST_PAIRS = 10
-"""Pairs below which a correlation says nothing."""
+PAIRS_SCHEMA = build_pairs_schema(pa.field("score", pa.float64()))
 
 
 class SimilarityReader(ExamplesReader):
@@ -49,7 +51,7 @@ class SimilarityReader(ExamplesReader):
     def read(self, source: Any, raw: Path, project: Path, name: str, sample: int | None = None) -> dict[str, pa.Table]:
         """Read scored pairs."""
         bad = BadRows.of(source)
-        pairs = draw_rows(read_similarity(source, raw, project, bad), sample, ("text_a", "text_b"))
+        pairs = draw_rows(read_similarity(source, raw, project, bad), sample, TEXTS)
         return complete_pairs(pairs, name, find_tokenizer(source)) | build_left_out_table(bad, pairs)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
@@ -62,7 +64,7 @@ class SimilarityReader(ExamplesReader):
 
     def list_held_out(self, tables: Tables) -> list[str]:
         """List both texts of every pair."""
-        return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
+        return [text for column in TEXTS for text in tables["pairs"][column].to_pylist()]
 
 
 def complete_pairs(pairs: pa.Table, name: str, tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
@@ -73,8 +75,7 @@ def complete_pairs(pairs: pa.Table, name: str, tokenizer: Tokenizer = "default")
     DataError
         There are too few units to resample.
     """
-    sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
-    require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
+    require_units([frozenset(texts) for texts in list_both_texts(pairs)], name, "pairs")
     return tokenize_tables({"pairs": pairs}, tokenizer)
 
 
@@ -122,15 +123,10 @@ def read_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> pa.
     """Read the pairs of rows with two texts and a score."""
     pairs = list(_read_pairs(source, raw, project, bad))
     bad.raise_all()
-    if len(pairs) < FEWEST_PAIRS:
-        raise DataError(source.origin, f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
+    require_enough_pairs(len(pairs), source, "scored")
     if len({pair[3] for pair in pairs}) == 1:
         raise DataError(source.origin, f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
-    schema = PAIRS_SCHEMA.append(GROUP) if source.group is not None else PAIRS_SCHEMA
-    columns = list(zip(*pairs, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
-    )
+    return build_pair_table(pairs, PAIRS_SCHEMA, source)
 
 
 def check_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
@@ -158,13 +154,11 @@ def _read_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator
             if source.unscored == "leave_out" and not score.strip():
                 bad.leave_out_empty(place)
                 continue
-            empty = [name for name, text in ((source.text_a, text_a), (source.text_b, text_b)) if not text.strip()]
-            if empty and bad.leaves_out_empty:
+            if bad.leaves_out_empty and not (text_a.strip() and text_b.strip()):
                 bad.leave_out_empty(place)
                 continue
             try:
-                if empty:
-                    raise DataError(place, f"{empty[0]} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
+                require_filled({source.text_a: text_a, source.text_b: text_b}, place)
                 found = _score(score, place, source.score)
                 named = require_group(group[0], place) if group else None
             except DataError as error:

@@ -12,18 +12,17 @@ from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.formats.parquet import ParquetSource
 from emb_pipeline.readers.hf_dataset.source import HfDatasetSource
 from emb_pipeline.readers.mteb.source import MtebSource
-from emb_pipeline.readers.options import Source, refuse_options
+from emb_pipeline.readers.options import refuse_options
 from emb_pipeline.readers.registry import Reader, by_name
 from emb_pipeline.readers.sql.source import SqlSource
+from emb_pipeline.tasks.pairs.sources import PairedTexts
 
 _OF_LABELED_TEXTS = (
     "text", "id", "label", "labels", "merge_labels", "label_names", "min_examples", "features", "splits", "sample",
 )  # fmt: skip
 
 
-class _ScoredPairs(Source):
-    text_a: str = Field(default="text_a", description="column with one text of the pair")
-    text_b: str = Field(default="text_b", description="column with the other")
+class _ScoredPairs(PairedTexts):
     score: str = Field(default="score", description="column with the similarity that people gave")
     unscored: Literal["refuse", "leave_out"] = Field("refuse", description="what to do with a row whose score is empty")
 

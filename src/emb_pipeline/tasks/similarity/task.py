@@ -8,58 +8,39 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
-from emb_pipeline.text.texts import Texts, take_pairs
+from emb_pipeline.tasks.examples.tables import read_optional_column
+from emb_pipeline.tasks.pairs.table import GROUP, build_pairs_schema
+from emb_pipeline.tasks.pairs.task import PairTask, select_pairs
 
-PAIRS = pa.schema(
-    [*((name, pa.string()) for name in ("pair_id", "text_a", "text_b")), ("score", pa.float64()), ("group", pa.string())]
-)
+PAIRS = build_pairs_schema(pa.field("score", pa.float64()), GROUP)
 
 
 @dataclass(frozen=True, eq=False)
-class SimilarityTask:
+class SimilarityTask(PairTask):
     """Pairs of texts with a score.
 
     Attributes
     ----------
-    name : str
-        Of the task.
-    pair_ids : ndarray of shape (n_pairs,), str
-        Names of the pairs.
-    texts : Texts of length n_texts
-        The distinct texts.
-    first, second : ndarray of shape (n_pairs,), int
-        Which of the texts are the pair's.
+    name, pair_ids, texts, first, second
+        See `PairTask`.
     scores : ndarray of shape (n_pairs,), float64
         The similarity that people gave.
     groups : ndarray of shape (n_pairs,), str, optional
         Pairs of one group are resampled together.
     """
 
-    name: str
-    pair_ids: np.ndarray
-    texts: Texts
-    first: np.ndarray
-    second: np.ndarray
     scores: np.ndarray
     groups: np.ndarray | None = None
 
-    @property
-    def all_texts(self) -> Texts:
-        """All texts of the task, which an embedding of its own is fitted on when it is exported."""
-        return self.texts
-
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
-        """Build the task of a table ``pairs`` with pair_id, text_a, text_b and score.
+        """Build the task of a table ``pairs`` with pair_id, text_a, text_b, score and (perhaps) group.
 
         Raises
         ------
         DataError
             A missing column or value, or an id twice.
         """
-        table = select_columns(tables, "pairs", PAIRS, name, optional=("group",))
-        texts, first, second = take_pairs(tables, "pairs", ("text_a", "text_b"))
-        ids = read_unique_ids(table, "pair_id", name)
-        scores, groups = table["score"].to_numpy(), read_optional_column(table, "group", name)
-        return cls(name, ids, texts, first, second, scores, groups)
+        found = select_pairs(tables, PAIRS, name, optional=("group",))
+        groups = read_optional_column(found.table, "group", name)
+        return cls(name, *found.pairs, found.table["score"].to_numpy(), groups)
