@@ -23,9 +23,9 @@ from emb_pipeline.embeddings.method import Method, Support, import_place
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import (
     Answerer,
+    AttributeRecommender,
     ExportableEncoder,
     ExportableIndex,
-    ItemAttributeRecommender,
     LabeledTaskEncoder,
     Recommender,
     Searcher,
@@ -34,7 +34,6 @@ from emb_pipeline.embeddings.protocols import (
     TaskWordEncoder,
     TextEncoder,
     TokenEncoder,
-    UserAttributeRecommender,
     VectorRecommender,
     WordEncoder,
     fit_encode,
@@ -218,8 +217,8 @@ def abilities(encoder: Any) -> set[str]:
         "search": isinstance(encoder, Searcher),
         "answers": isinstance(encoder, Answerer),
         "interactions": recommends,
-        "user_attributes": isinstance(encoder, UserAttributeRecommender),
-        "item_attributes": isinstance(encoder, ItemAttributeRecommender),
+        "user_attributes": isinstance(encoder, AttributeRecommender) and encoder.attributes_of == "user",
+        "item_attributes": isinstance(encoder, AttributeRecommender) and encoder.attributes_of == "item",
     }
     assert set(uses) == set(get_args(Support)), "a new use needs a check here"
     return {use for use, can in uses.items() if can}
@@ -305,10 +304,8 @@ def test_a_recommender_scores_every_item_for_every_user(method: Method, bench: W
 @of_those_that_support("user_attributes", "item_attributes")
 def test_a_recommender_by_attributes_scores_every_item_for_every_user(method: Method, bench: Workbench) -> None:
     encoder = bench.encoder(method)
-    if isinstance(encoder, ItemAttributeRecommender):
-        recommender = encoder.with_item_attributes(sp.csr_array(np.eye(LOG.n_items, 2, dtype=np.float32)))
-    else:
-        recommender = encoder.with_user_attributes(sp.csr_array(np.eye(LOG.n_users, 2, dtype=np.float32)))
+    n = LOG.n_items if encoder.attributes_of == "item" else LOG.n_users
+    recommender = encoder.with_attributes(sp.csr_array(np.eye(n, 2, dtype=np.float32)))
     setting, candidate = next(recommender.candidates(LOG))
     again = recommender.fit(LOG, setting)
     assert candidate.scores(np.arange(LOG.n_users)).shape == (LOG.n_users, LOG.n_items)

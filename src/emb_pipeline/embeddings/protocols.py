@@ -361,20 +361,16 @@ class VectorRecommender(Recommender, Protocol):
 
 
 @runtime_checkable
-class ItemAttributeRecommender(Protocol):
-    """A way to recommend by attributes of items, too."""
+class AttributeRecommender(Protocol):
+    """A way to recommend by attributes of users or items, too."""
 
-    def with_item_attributes(self, items: sp.csr_array) -> TaskRecommender:
-        """Give what is fitted on interactions, for items with the values of this matrix: (n_items, n_values) of 0 and 1."""
+    @property
+    def attributes_of(self) -> Literal["user", "item"]:
+        """Whose attributes."""
         ...
 
-
-@runtime_checkable
-class UserAttributeRecommender(Protocol):
-    """A way to recommend by attributes of users."""
-
-    def with_user_attributes(self, users: sp.csr_array) -> TaskRecommender:
-        """Give what is fitted on interactions, for users with the values of this matrix: (n_users, n_values) of 0 and 1."""
+    def with_attributes(self, values: sp.csr_array) -> TaskRecommender:
+        """Create what is fitted on interactions, for a matrix of 0 and 1: (n_users or n_items, n_values)."""
         ...
 
 

@@ -381,7 +381,7 @@ _LINES = (
         AttributeEaseOptions,
         "task",
         _ITEM_ATTRIBUTES,
-        "recommenders.attribute_ease:AttributeEase",
+        "recommenders.attribute_ease:build_attribute_ease",
         has_dim=False,
     ),
     Method(
@@ -390,7 +390,7 @@ _LINES = (
         UserAttributesOptions,
         "task",
         _USER_ATTRIBUTES,
-        "recommenders.user_attributes:UserAttributes",
+        "recommenders.user_attributes:build_user_attributes",
         has_dim=False,
     ),
     Method(

@@ -17,7 +17,14 @@ from emb_pipeline.embeddings.recommenders.hybrid import MixedRecommender
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item2vec import Item2Vec
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
-from emb_pipeline.embeddings.recommenders.options import AlsOptions, EaseOptions, Item2VecOptions, ItemKnnOptions
+from emb_pipeline.embeddings.recommenders.options import (
+    AlsOptions,
+    AttributeEaseOptions,
+    EaseOptions,
+    Item2VecOptions,
+    ItemKnnOptions,
+    UserAttributesOptions,
+)
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.embeddings.recommenders.user_attributes import UserAttributes
@@ -81,7 +88,7 @@ def test_ease_predicts_each_item_from_the_others() -> None:
 def test_a_value_of_an_attribute_counts_as_users_who_took_all_items_that_have_it() -> None:
     values = sp.csr_array(np.array([[1, 0], [1, 0], [0, 1], [0, 1.0]]))
     setting = {"regularisation": 2.0, "item_weight": 3.0}
-    fitted = AttributeEase().with_item_attributes(values).fit(LOG, setting)
+    fitted = AttributeEase(AttributeEaseOptions(), values).fit(LOG, setting)
     of_values = [[0, 1], [2, 3]] * 3  # each value three times, as users with the items that have it
     users = [*LOG.users, *np.repeat(np.arange(3, 9), 2)]
     more = Interactions(np.array(users), np.array([*LOG.items, *np.ravel(of_values)]), 9, 4)
@@ -91,7 +98,7 @@ def test_a_value_of_an_attribute_counts_as_users_who_took_all_items_that_have_it
 def test_users_without_a_history_are_offered_what_users_with_their_attributes_took() -> None:
     values = np.array([[1, 0], [0, 1], [1, 0], [1, 0], [0, 1.0]])
     log = Interactions(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 3, 0]), 5, 4)  # the last two users took nothing
-    training = UserAttributes().with_user_attributes(sp.csr_array(values))
+    training = UserAttributes(UserAttributesOptions(), sp.csr_array(values))
     fitted = training.fit(log, {"regularisation": 2.0})
     ridge = Ridge(alpha=2.0).fit(values[:3], log.matrix.toarray()[:3])
     np.testing.assert_allclose(fitted.scores(np.arange(5)), ridge.predict(values), atol=1e-6)

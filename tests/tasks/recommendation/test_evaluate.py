@@ -11,14 +11,19 @@ import pytest
 
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder
-from emb_pipeline.embeddings.recommenders.attribute_ease import AttributeEase
+from emb_pipeline.embeddings.recommenders.attribute_ease import build_attribute_ease
 from emb_pipeline.embeddings.recommenders.ease import Ease
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
-from emb_pipeline.embeddings.recommenders.options import EaseOptions, HybridOptions
+from emb_pipeline.embeddings.recommenders.options import (
+    AttributeEaseOptions,
+    EaseOptions,
+    HybridOptions,
+    UserAttributesOptions,
+)
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
-from emb_pipeline.embeddings.recommenders.user_attributes import UserAttributes
+from emb_pipeline.embeddings.recommenders.user_attributes import build_user_attributes
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.recommendation.attributes import ATTRIBUTES, Attributes
@@ -192,7 +197,7 @@ def with_attributes(task: RecommendationTask) -> RecommendationTask:
 
 def test_attributes_of_items_find_cold_ones_where_interactions_cannot() -> None:
     task = with_attributes(camps())
-    found = evaluate_recommendation(task, AttributeEase(), OPTIONS)
+    found = evaluate_recommendation(task, build_attribute_ease(AttributeEaseOptions()), OPTIONS)
     assert found.metrics["ndcg@10_cold"] > evaluate_recommendation(task, Ease(), OPTIONS).metrics["ndcg@10_cold"]
     # All five cold items of the user's own genre come before those of the other one.
     assert min(by_metric(found)["ndcg@10_cold"].values()) >= 1 / np.log2(6) - 1e-9
@@ -203,13 +208,16 @@ def test_attributes_of_new_users_say_more_than_popularity() -> None:
     task = with_attributes(camps())
     parts = np.array(["train", "validation", "test"])[(task.users // 2) % 3]
     new = replace(task, split=parts, is_cold=np.zeros(N_ITEMS, dtype=bool))
-    found = evaluate_recommendation(new, UserAttributes(), OPTIONS)
+    found = evaluate_recommendation(new, build_user_attributes(UserAttributesOptions()), OPTIONS)
     assert found.details["n_users"] == found.details["users_tuned_on"] == 8
     assert found.metrics["ndcg@10"] > evaluate_recommendation(new, Popularity(), OPTIONS).metrics["ndcg@10"] + 0.1
 
 
 def test_attributes_that_nobody_named_are_asked_for() -> None:
-    for encoder, side in ((AttributeEase(), "items"), (UserAttributes(), "users")):
+    for encoder, side in (
+        (build_attribute_ease(AttributeEaseOptions()), "items"),
+        (build_user_attributes(UserAttributesOptions()), "users"),
+    ):
         with pytest.raises(DataError, match=f"next: the {side} have no attributes; name a file of {side}"):
             evaluate_recommendation(camps(), encoder, OPTIONS)
 

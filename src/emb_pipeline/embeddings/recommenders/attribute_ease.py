@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
+from emb_pipeline.embeddings.recommenders.by_attributes import ByAttributes
 from emb_pipeline.embeddings.recommenders.ease import EaseRecommender, solve_ease
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import AttributeEaseOptions
 
 
-@dataclass(frozen=True)
-class AttributeEase:
-    """EASE where a value of an attribute counts as ``item_weight`` users who took all items that have it [1]_.
-
-    References
-    ----------
-    .. [1] Jeunen, Van Balen & Goethals (2020), Closed-form models for collaborative filtering with side-information, RecSys.
-    """
-
-    options: AttributeEaseOptions = field(default_factory=AttributeEaseOptions)
-
-    def with_item_attributes(self, items: sp.csr_array) -> AttributeEaseTraining:
-        """Give what is fitted on interactions with items that have these values."""
-        return AttributeEaseTraining(self.options, items)
+def build_attribute_ease(options: AttributeEaseOptions) -> ByAttributes:
+    """Build an `AttributeEase` that waits for the attributes of the items."""
+    return ByAttributes("item", partial(AttributeEase, options))
 
 
 @dataclass(frozen=True, eq=False)
-class AttributeEaseTraining:
-    """The same for known attributes.
+class AttributeEase:
+    """EASE where a value of an attribute counts as ``item_weight`` users who took all items that have it [1]_.
 
     Attributes
     ----------
@@ -40,6 +31,10 @@ class AttributeEaseTraining:
         What is chosen among.
     items : csr_array of shape (n_items, n_values)
         1 where an item has a value.
+
+    References
+    ----------
+    .. [1] Jeunen, Van Balen & Goethals (2020), Closed-form models for collaborative filtering with side-information, RecSys.
     """
 
     options: AttributeEaseOptions

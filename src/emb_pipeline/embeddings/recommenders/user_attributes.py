@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
+from emb_pipeline.embeddings.recommenders.by_attributes import ByAttributes
 from emb_pipeline.embeddings.recommenders.factors import FactorRecommender
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import UserAttributesOptions
 
 
-@dataclass(frozen=True)
-class UserAttributes:
-    """Ridge regression of histories on attributes, with popularity as the constant, which no penalty holds back."""
-
-    options: UserAttributesOptions = field(default_factory=UserAttributesOptions)
-
-    def with_user_attributes(self, users: sp.csr_array) -> UserAttributesTraining:
-        """Give what is fitted on interactions of users with these values."""
-        return UserAttributesTraining(self.options, users)
+def build_user_attributes(options: UserAttributesOptions) -> ByAttributes:
+    """Build a `UserAttributes` that waits for the attributes of the users."""
+    return ByAttributes("user", partial(UserAttributes, options))
 
 
 @dataclass(frozen=True, eq=False)
-class UserAttributesTraining:
-    """The same for known attributes.
+class UserAttributes:
+    """Ridge regression of histories on attributes, with popularity as the constant, which no penalty holds back.
 
     Attributes
     ----------

@@ -14,13 +14,12 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.protocols import (
-    ItemAttributeRecommender,
+    AttributeRecommender,
     Recommender,
     Setting,
     TaskEncoder,
     TaskRecommender,
     TextEncoder,
-    UserAttributeRecommender,
 )
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
@@ -212,10 +211,8 @@ def create_recommender(
     task: RecommendationTask, encoder: Any, options: RecommendationOptions
 ) -> tuple[TaskRecommender, float]:
     """Create the recommender of an embedding, and give the seconds that its texts took."""
-    if isinstance(encoder, ItemAttributeRecommender):
-        return encoder.with_item_attributes(_require_attributes(task, "item")), 0.0
-    if isinstance(encoder, UserAttributeRecommender):
-        return encoder.with_user_attributes(_require_attributes(task, "user")), 0.0
+    if isinstance(encoder, AttributeRecommender):
+        return encoder.with_attributes(_require_attributes(task, encoder.attributes_of)), 0.0
     if isinstance(encoder, TaskRecommender):
         return OnWarmItems(encoder), 0.0
     if isinstance(encoder, Hybrid):

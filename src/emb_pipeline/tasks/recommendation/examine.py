@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.diagnostics.neighbors import find_nearest_words
 from emb_pipeline.diagnostics.word_map import build_word_map, join_maps
-from emb_pipeline.embeddings.protocols import UserAttributeRecommender
+from emb_pipeline.embeddings.protocols import AttributeRecommender
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.storage.failures import is_containable
@@ -90,7 +90,7 @@ def examine_users_and_items(
                 continue
             if vectors is not None:
                 found[name] = vectors
-            if isinstance(encoder, UserAttributeRecommender):
+            if isinstance(encoder, AttributeRecommender) and encoder.attributes_of == "user":
                 told.add(name)
         dense = {name: vectors for name, vectors in found.items() if vectors.is_dense}
         items = {name: name_items(task, vectors) for name, vectors in dense.items()}
