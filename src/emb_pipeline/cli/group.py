@@ -21,6 +21,9 @@ All of it, and the default use case:
   emb-pipeline run shop --thorough
   emb-pipeline run
 \b
+The run as jobs for a batch system:
+  emb-pipeline jobs --env shop
+\b
 Does this installation work?
   emb-pipeline doctor
 

@@ -28,13 +28,20 @@ class Guess:
         Of the use case.
     project : Path
         Folder that paths of sources are relative to.
+
+    Attributes
+    ----------
+    sizes : dict of str to TaskSize
+        Of each task.
+    words : dict of str to float
+        Of each corpus.
     """
 
     def __init__(self, parameters: Mapping[str, Any], project: Path) -> None:
         sample = (parameters.get("fast") or {}).get("sample") if parameters.get("pace") == "fast" else None
         self._kinds = {name: str(task["kind"]) for name, task in parameters["tasks"].items()}
-        self._sizes = {name: _size_task(task["source"], project, sample) for name, task in parameters["tasks"].items()}
-        self._words = {
+        self.sizes = {name: _size_task(task["source"], project, sample) for name, task in parameters["tasks"].items()}
+        self.words = {
             name: sum(_count_bytes(source, project) for source in corpus["sources"]) / _BYTES_PER_WORD
             for name, corpus in parameters["corpora"].items()
         }
@@ -46,11 +53,11 @@ class Guess:
         if method is None:
             return _OTHER_SECONDS
         if cell is not None and self._kinds.get(cell[1]) in KINDS:
-            return estimate_cell(method, self._kinds[cell[1]], self._sizes[cell[1]])
+            return estimate_cell(method, self._kinds[cell[1]], self.sizes[cell[1]])
         corpora = (name.removeprefix("tokens@") for name in node.inputs if name.startswith("tokens@"))
-        training = estimate_training(method, sum(self._words.get(name, 0.0) for name in corpora))
+        training = estimate_training(method, sum(self.words.get(name, 0.0) for name in corpora))
         tasks = (name.removeprefix("examples@") for name in node.inputs if name.startswith("examples@"))
-        tuned_on = self._sizes.get(next(tasks, ""))
+        tuned_on = self.sizes.get(next(tasks, ""))
         return _OTHER_SECONDS + training + (_TUNING_SECONDS_PER_ITEM * tuned_on.n_items if tuned_on else 0.0)
 
 

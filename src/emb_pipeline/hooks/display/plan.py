@@ -74,7 +74,7 @@ def plan_run(
     expected: dict[str, float] = {}
     low = high = total = known = 0.0
     for node in pipeline.nodes:
-        seconds, (down, up) = _expect(node, durations, guess)
+        seconds, (down, up) = expect_seconds(node, durations, guess)
         expected[node.name] = seconds
         if node.name in names:
             low, high, total = low + down * seconds, high + up * seconds, total + seconds
@@ -133,7 +133,8 @@ def simulate(dependencies: Mapping[Node, set[Node]], expected: Mapping[str, floa
     return now
 
 
-def _expect(node: Node, durations: Durations, guess: Callable[[Node], float]) -> tuple[float, tuple[float, float]]:
+def expect_seconds(node: Node, durations: Durations, guess: Callable[[Node], float]) -> tuple[float, tuple[float, float]]:
+    """Give the expected seconds of a node, and the factors of their range."""
     if (seconds := durations.seconds.get(node.name)) is not None:
         return seconds, _SURE
     if (seconds := durations.find_similar(node.name)) is not None:

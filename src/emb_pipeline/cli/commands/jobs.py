@@ -1,0 +1,47 @@
+"""``emb-pipeline jobs``: the run of a use case as jobs for a batch system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from kedro.utils import find_kedro_project
+
+from emb_pipeline.cli.command import ProjectCommand
+from emb_pipeline.config.active import build_active_experiment, load_active_parameters
+from emb_pipeline.errors import DataError
+from emb_pipeline.hooks.display.durations import Durations
+from emb_pipeline.hooks.display.guess import Guess
+from emb_pipeline.jobs.formats import FORMATS
+from emb_pipeline.jobs.graph import build_jobs
+from emb_pipeline.jobs.resources import Estimator
+from emb_pipeline.pipelines.namespaces import find_namespace
+
+
+@click.command("jobs", cls=ProjectCommand)
+@click.option("--env", "-e", metavar="USE_CASE", help="The use case; base by default.")
+@click.option("--by", type=click.Choice(["embedding"]), default="embedding", show_default=True, help="One job for each.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="File to write; the terminal by default.")
+def command(env: str | None, by: str, form: str, to: Path | None) -> None:
+    """Print the run as jobs, each with its command, its needs, and the memory, cores, GPU and time that it may take."""
+    from kedro.framework.project import pipelines
+    from kedro.framework.session import KedroSession
+
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        raise DataError(str(Path.cwd()), "is in no project", "change to the folder with conf/ and pyproject.toml")
+    named = None if env == "base" else env
+    with KedroSession.create(project, env=named) as session:
+        session.load_context()  # type: ignore[attr-defined]
+        experiment, parameters = build_active_experiment(), load_active_parameters()
+        stages = [name for name in pipelines if name != "__default__"]
+        jobs = build_jobs(pipelines["__default__"], map(find_namespace, experiment.cells), stages)
+        seconds = Path(project) / "data" / "06_models" / experiment.use_case / ".node_seconds.json"
+        durations, guess = Durations(seconds, parameters.get("pace")), Guess(parameters, Path(project))
+        estimator = Estimator(experiment, durations, guess, int(parameters["training"]["workers"]))
+        text = FORMATS[form]([(job, estimator.estimate(job)) for job in jobs], named)
+    if to is None:
+        click.echo(text, nl=False)
+    else:
+        to.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The run of a use case as jobs for a batch system."""
