@@ -69,7 +69,7 @@ further texts."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Supervision:
     """The right answers that the probes of a kind of task learn, and how theirs are scored.
 
     Attributes
@@ -80,8 +80,6 @@ class Lesson:
         Gives the right answers of some rows of the task, as a probe learns them.
     scoring : AnswerScoring
         The primary metric, which learning curves and resamples of the labels are of.
-    training_draws : int, optional
-        Resamples of the training labels; None: by the number of labels.
     per_class : sequence of int, optional
         Labels of each class, for parts that have as many of each.
     details : mapping of str to object
@@ -93,7 +91,6 @@ class Lesson:
     labels: np.ndarray
     respond: Callable[[np.ndarray], Response[Any]]
     scoring: AnswerScoring
-    training_draws: int | None
     per_class: Sequence[int] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     visit: VisitFold | None = None
@@ -127,7 +124,7 @@ def probe_folds(
     encoder: VectorEmbedding,
     options: FoldOptions,
     plan: FoldPlan,
-    lesson: Lesson,
+    supervision: Supervision,
     *,
     seed: int,
     shuffle_labels: bool = False,
@@ -147,7 +144,7 @@ def probe_folds(
         The probe's penalty, learning curves, and whether test texts are misspelt.
     plan : FoldPlan
         Training and test positions.
-    lesson : Lesson
+    supervision : Supervision
         What is learned.
     seed : int
         Seed of inner folds and label shuffling.
@@ -160,7 +157,7 @@ def probe_folds(
         A training part that nothing can be learned from.
     """
     with threadpool_limits(1):
-        return _probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+        return _probe_folds(task, encoder, options, plan, supervision, seed=seed, shuffle_labels=shuffle_labels)
 
 
 def _probe_folds(
@@ -168,7 +165,7 @@ def _probe_folds(
     encoder: VectorEmbedding,
     options: FoldOptions,
     plan: FoldPlan,
-    lesson: Lesson,
+    supervision: Supervision,
     *,
     seed: int,
     shuffle_labels: bool,
@@ -176,34 +173,36 @@ def _probe_folds(
     vectors = FoldVectors(task, encoder, typos=options.typos)
 
     def answer_from_part(of_part: Vectors, part: np.ndarray, of_test: Vectors, test: np.ndarray) -> np.ndarray:
-        response = lesson.respond(part)
+        response = supervision.respond(part)
         if (answer := response.only_answer) is not None:
             return np.tile(answer, (len(test), 1))
         return ProbeTraining(of_part, response, plan.kept[part], options, seed=seed).probe().answer(of_test)
 
-    n_draws, n_again = (0, 0) if shuffle_labels else (options.label_draws, lesson.training_draws)
+    n_draws, n_again = (0, 0) if shuffle_labels else (options.label_draws, options.training_draws)
+    if vectors.learns_from_labels:  # its vectors would have to be learned from each resample, too
+        n_again = 0
     fewer = FewerLabels(
         task,
         vectors,
         plan.folds,
         options,
         answer_from_part,
-        lesson.scoring,
-        lesson.labels,
+        supervision.scoring,
+        supervision.labels,
         n_draws=n_draws,
-        per_class=lesson.per_class,
+        per_class=supervision.per_class,
     )
-    again = LearnedAgain(lesson.scoring, plan.groups, plan.folds, n_again)
+    again = LearnedAgain(supervision.scoring, plan.groups, plan.folds, n_again)
     rng = np.random.default_rng(seed)
     answers: list[np.ndarray] = []
     probes: list[dict[str, Any]] = []
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(plan.folds):
         learned = rng.permutation(train) if shuffle_labels else train
-        response = lesson.respond(learned)
+        response = supervision.respond(learned)
         if response.lack is not None:
             raise DataError(task.name, f"a training part has {response.lack}", "add examples or check the labels")
-        of_train, of_test = vectors.of_fold(train, test, lesson.labels[learned])
+        of_train, of_test = vectors.of_fold(train, test, supervision.labels[learned])
         started = perf_counter()
         training = ProbeTraining(of_train, response, plan.kept[train], options, seed=seed)
         probe = training.probe()
@@ -211,8 +210,8 @@ def _probe_folds(
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
-        if lesson.visit is not None:
-            lesson.visit(probe, test, of_test, vectors)
+        if supervision.visit is not None:
+            supervision.visit(probe, test, of_test, vectors)
         fewer.score(number, of_train, of_test)
         again.score(number, partial(_answer_from_resample, training, probe, training.coordinates(of_test)))
     fewer.finish()
@@ -225,7 +224,7 @@ def _probe_folds(
         "bytes_per_item": vectors.bytes_per_item,
         "details": {
             "folds": probes,
-            **lesson.details,
+            **supervision.details,
             "shuffled_labels": shuffle_labels,
             "n_train": [len(train) for train, _ in plan.folds],
             "n_test": [len(test) for _, test in plan.folds],

@@ -19,7 +19,7 @@ from emb_pipeline.tasks.classification.swapped import SwappedTexts, read_swapped
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.classification.zero_shot import ZeroShot
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
+from emb_pipeline.tasks.fold_probing import FoldPlan, Supervision, probe_folds
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.metrics.swap_scores import score_swapped
 from emb_pipeline.tasks.probes.probe import Probe
@@ -73,9 +73,8 @@ def evaluate_classification(
     """
     plan = FoldPlan.draw(task, options, seed=seed)
     swapped = swap_test_texts(task.texts, plan.tested, options.word_swaps, task.name)
-    refits = learns_from_labels(encoder)
     zero_shot = None
-    if options.class_descriptions and not shuffle_labels and not refits:
+    if options.class_descriptions and not shuffle_labels and not learns_from_labels(encoder):
         zero_shot = ZeroShot(task, options.class_descriptions)
 
     def visit(probe: Probe[Coefficients], test: np.ndarray, of_test: Vectors, vectors: FoldVectors) -> None:
@@ -86,16 +85,15 @@ def evaluate_classification(
                 each.predicted[places] = probe.answer(vectors.encode(each.texts.take(places))).argmax(axis=1)
 
     metric = _find_primary(options)
-    lesson = Lesson(
+    supervision = Supervision(
         task.codes,
         lambda rows: ClassResponse(task.codes[rows], task.classes, options),
         score_class_answers(metric, task.codes[plan.tested]),
-        training_draws=0 if refits else options.training_draws,
         per_class=options.labels_per_class,
         details={"classes": task.classes.tolist()},
         visit=visit,
     )
-    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    probed = probe_folds(task, encoder, options, plan, supervision, seed=seed, shuffle_labels=shuffle_labels)
     scored = _score_predictions(task, plan.groups, plan.tested, probed.answers, options, swapped, **probed.fields)
     if zero_shot is None:
         return probed.add_curve(scored)

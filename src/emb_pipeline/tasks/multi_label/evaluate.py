@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding
 from emb_pipeline.statistics.intervals.pseudo_values import PseudoValues, compute_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
+from emb_pipeline.tasks.fold_probing import FoldPlan, Supervision, probe_folds
 from emb_pipeline.tasks.metrics.class_results import build_label_predictions
 from emb_pipeline.tasks.multi_label.options import MultiLabelOptions
 from emb_pipeline.tasks.multi_label.probe import LabelSetResponse, count_agreement
@@ -65,16 +65,15 @@ def evaluate_multi_label(
     """
     plan = FoldPlan.draw(task, options, seed=seed)
     metric = options.primary_metric or next(iter(METRICS))
-    lesson = Lesson(
+    supervision = Supervision(
         task.codes,
         lambda rows: LabelSetResponse(task.targets[rows], options),
         AnswerScoring(
             metric, lambda margins: margins.astype(np.float32), partial(METRICS[metric], task.targets[plan.tested])
         ),
-        training_draws=options.training_draws,
         details={"labels": task.labels},
     )
-    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    probed = probe_folds(task, encoder, options, plan, supervision, seed=seed, shuffle_labels=shuffle_labels)
     return probed.add_curve(score_label_sets(task, plan.groups, plan.tested, probed.answers, **probed.fields))
 
 

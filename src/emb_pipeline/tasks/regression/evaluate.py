@@ -9,7 +9,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding
 from emb_pipeline.statistics.intervals.pseudo_values import compute_determination, compute_root_mean, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.fold_probing import FoldPlan, Lesson, probe_folds
+from emb_pipeline.tasks.fold_probing import FoldPlan, Supervision, probe_folds
 from emb_pipeline.tasks.regression.options import RegressionOptions
 from emb_pipeline.tasks.regression.probe import NumberResponse
 from emb_pipeline.tasks.regression.task import RegressionTask
@@ -67,13 +67,12 @@ def evaluate_regression(
     """
     plan = FoldPlan.draw(task, options, seed=seed)
     metric = options.primary_metric or "spearman"
-    lesson = Lesson(
+    supervision = Supervision(
         task.targets,
         lambda rows: NumberResponse(task.targets[rows], task.codes[rows]),
         AnswerScoring(metric, np.asarray, lambda predicted: _score_numbers(task, plan, predicted)[metric]),
-        training_draws=options.training_draws,
     )
-    probed = probe_folds(task, encoder, options, plan, lesson, seed=seed, shuffle_labels=shuffle_labels)
+    probed = probe_folds(task, encoder, options, plan, supervision, seed=seed, shuffle_labels=shuffle_labels)
     values = _score_numbers(task, plan, probed.answers)
     unit_ids, group_ids = task.example_ids[plan.tested], task.example_ids[plan.groups[plan.tested]]
     scored = Evaluation(
