@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
-from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores
-from emb_pipeline.statistics.unseen import read_primary_scores
+from emb_pipeline.statistics.unit_scores import read_primary_scores, score_units
 
 COLUMNS = ("task", "metric", "embedding", "origin", "part", "n", "value", "ci_low", "ci_high")
-_FEWEST_UNITS = 2
 
 
 def score_parts(
@@ -46,39 +43,22 @@ def score_parts(
     """
     several = {task: named for task, named in parts.items() if sum(map(bool, named.values())) > 1}
     found = read_primary_scores(item_scores, several, metrics)
-    rows = [row for task in several if task in found for row in _build_rows(found[task], several[task], metrics, resampling)]
+    rows = [
+        row
+        for task in several
+        if task in found
+        for row in _build_rows(found[task], several[task], metrics[task], resampling)
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _build_rows(
-    found: TaskScores, parts: Mapping[str, Set[str]], metrics: Mapping[str, str], resampling: Resampling
-) -> Iterable[dict[str, object]]:
-    metric = metrics[found.task]
-    scores = found.average_families(metric)
+    found: TaskScores, parts: Mapping[str, Set[str]], metric: str, resampling: Resampling
+) -> Iterator[dict[str, object]]:
     for part, units in parts.items():
-        rows = np.array([unit in units for unit in found.units])
-        if not rows.any():
+        is_in = np.array([unit in units for unit in found.units])
+        if not is_in.any():
             continue
-        intervals = [(float(value), np.nan, np.nan) for value in scores[rows].mean(axis=0)]
-        if rows.sum() >= _FEWEST_UNITS:
-            made = compute_mean_intervals(
-                scores[rows],
-                n_resamples=resampling.resamples,
-                rng=resampling.create_rng(),
-                groups=found.groups[rows],
-                level=1 - resampling.level,
-                bounds=find_range(metric),
-            )
-            intervals = [(each.value, each.low, each.high) for each in made]
-        for (name, columns), (value, low, high) in zip(found.families.items(), intervals, strict=True):
-            yield {
-                "task": found.task,
-                "metric": metric,
-                "embedding": name,
-                "origin": found.cells[columns[0]]["origin"],
-                "part": part,
-                "n": int(rows.sum()),
-                "value": value,
-                "ci_low": low,
-                "ci_high": high,
-            }
+        for row, score in score_units(found, metric, is_in, resampling):
+            n = int(is_in.sum())
+            yield {**row, "part": part, "n": n, "value": score.value, "ci_low": score.low, "ci_high": score.high}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
-from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
+from emb_pipeline.statistics.score_tables import TaskScores
+from emb_pipeline.statistics.unit_scores import FEWEST_UNITS, read_primary_scores, score_units
 
 COLUMNS = (
     "task",
@@ -60,50 +58,20 @@ def score_unseen(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def read_primary_scores(
-    item_scores: Iterable[pa.Table], tasks: Collection[str], metrics: Mapping[str, str]
-) -> dict[str, TaskScores]:
-    """Read the scores of some tasks by their primary metrics, by task."""
-    primary = {metrics[task] for task in tasks if task in metrics}
-    tables = [
-        table.filter(pc.and_(_is_one_of(table["task"], tasks), _is_one_of(table["metric"], primary)))
-        for table in item_scores
-    ]
-    return {scores.task: scores for scores in read_task_scores(tables)} if tables else {}
-
-
-def _is_one_of(column: pa.ChunkedArray, names: Collection[str]) -> pa.ChunkedArray:
-    return pc.is_in(column.cast(pa.string()), value_set=pa.array(list(names), pa.string()))
-
-
-def _build_rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> list[dict[str, object]]:
+def _build_rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> Iterator[dict[str, object]]:
     is_seen = np.array([unit in seen for unit in found.units])
     n_seen = int(is_seen.sum())
-    if not n_seen or len(is_seen) - n_seen < 2:
-        return []
-    scores = found.average_families(metric)
-    whole = scores.mean(axis=0)
-    intervals = compute_mean_intervals(
-        scores[~is_seen],
-        n_resamples=resampling.resamples,
-        rng=resampling.create_rng(),
-        groups=found.groups[~is_seen],
-        level=1 - resampling.level,
-        bounds=find_range(metric),
-    )
-    return [
-        {
-            "task": found.task,
-            "metric": metric,
-            "embedding": name,
-            "origin": found.cells[columns[0]]["origin"],
+    if not n_seen or len(is_seen) - n_seen < FEWEST_UNITS:
+        return
+    whole = found.average_families(metric).mean(axis=0)
+    for value, (row, unseen) in zip(whole, score_units(found, metric, ~is_seen, resampling), strict=True):
+        yield {
+            **row,
             "n": len(is_seen),
             "n_seen": n_seen,
             "value": float(value),
-            "value_unseen": interval.value,
-            "ci_low": interval.low,
-            "ci_high": interval.high,
-            "difference": float(value) - interval.value,
+            "value_unseen": unseen.value,
+            "ci_low": unseen.low,
+            "ci_high": unseen.high,
+            "difference": float(value) - unseen.value,
         }
-        for (name, columns), value, interval in zip(found.families.items(), whole, intervals, strict=True)
-    ]

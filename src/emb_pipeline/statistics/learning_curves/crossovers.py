@@ -209,6 +209,11 @@ def _compute_crossing_interval(counts: np.ndarray, moved: np.ndarray, verdict: s
         return float("nan"), float("nan")
     crossings = np.array([_find_crossing(counts, difference) for difference in moved])
     crossings[np.isnan(crossings)] = np.inf
+    return compute_crossing_percentiles(crossings, level)
+
+
+def compute_crossing_percentiles(crossings: np.ndarray, level: float) -> tuple[float, float]:
+    """Compute the ends of an interval of resampled crossings, of which some may be infinite: each is one of them."""
     tail = (1 - level) / 2
     low, high = np.quantile(crossings, [tail, 1 - tail], method="nearest")
     return float(low), float(high)

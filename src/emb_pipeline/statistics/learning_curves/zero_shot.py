@@ -14,7 +14,7 @@ from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, ZeroShotPoint
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_percentile_interval, keep_in_range
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_range
-from emb_pipeline.statistics.learning_curves.crossovers import interpolate_crossing
+from emb_pipeline.statistics.learning_curves.crossovers import compute_crossing_percentiles, interpolate_crossing
 from emb_pipeline.statistics.learning_curves.label_curves import CurveScores
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, list_tables, make_table, read_task_scores
@@ -150,8 +150,7 @@ def _compare(
             resampled = keep_in_range(values[number : number + 1], resampled, bounds, n_groups=n_groups)
         interval = compute_percentile_interval(values[number], resampled[:, 0], level)
         crossings = np.array([find_crossing(probes.counts, each) for each in changed[:, number]])
-        tail = (1 - level) / 2
-        low, high = np.quantile(crossings, [tail, 1 - tail], method="nearest")
+        low, high = compute_crossing_percentiles(crossings, level)
         rows.append(
             {
                 "task": task.task,
