@@ -48,9 +48,9 @@ def _dense(vectors: object) -> np.ndarray:
 @pytest.mark.parametrize("name", ENCODERS)
 def test_what_is_read_gives_the_same_vectors(name: str, tmp_path: Path) -> None:
     encoder = ENCODERS[name]()
-    export.write_encoder(encoder, tmp_path / "written")  # type: ignore[arg-type]
+    export.write_embedding(encoder, tmp_path / "written")  # type: ignore[arg-type]
     shutil.move(tmp_path / "written", tmp_path / "elsewhere")
-    read = export.read_encoder(tmp_path / "elsewhere")
+    read = export.read_embedding(tmp_path / "elsewhere")
     expected = _dense(encoder.encode([*TEXTS, *NEW]))  # type: ignore[attr-defined]
     np.testing.assert_array_equal(_dense(read.encode([*TEXTS, *NEW])), expected)
     assert expected.any() and read.dim == expected.shape[1]
@@ -58,20 +58,20 @@ def test_what_is_read_gives_the_same_vectors(name: str, tmp_path: Path) -> None:
 
 def test_no_file_is_a_pickle(tmp_path: Path) -> None:
     for name, make in ENCODERS.items():
-        export.write_encoder(make(), tmp_path / name)  # type: ignore[arg-type]
+        export.write_embedding(make(), tmp_path / name)  # type: ignore[arg-type]
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes == {".json", ".arrow", ".parquet"}
 
 
 def test_a_control_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="random vectors are a control"):
-        export.write_encoder(build_random_encoder(RandomOptions(), dim=4, seed=0), tmp_path / "random")
+        export.write_embedding(build_random_encoder(RandomOptions(), dim=4, seed=0), tmp_path / "random")
 
 
 def test_a_folder_that_was_not_finished_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     with pytest.raises(DataError, match=r"embedding.json: is missing; export the embedding again"):
-        export.read_encoder(tmp_path / "half")
+        export.read_embedding(tmp_path / "half")
 
 
 def test_a_transformer_comes_with_its_files_and_its_prompts(tiny_transformer: Path, tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_a_transformer_comes_with_its_files_and_its_prompts(tiny_transformer: Pa
 
     options = SentenceTransformerOptions(path=tiny_transformer, query_prompt="query ", pooling="mean")
     encoder = ContextualEncoder(load(options, tmp_path / "loaded"), options)
-    export.write_encoder(StoredEncoder(encoder, tmp_path / "store"), tmp_path / "written")
+    export.write_embedding(StoredEncoder(encoder, tmp_path / "store"), tmp_path / "written")
     shutil.rmtree(tmp_path / "loaded")
-    read = export.read_encoder(tmp_path / "written")
+    read = export.read_embedding(tmp_path / "written")
     for role in ("query", "passage"):
         np.testing.assert_allclose(read.encode(["wet sand"], role=role), encoder.encode(["wet sand"], role=role))  # type: ignore
     assert (tmp_path / "written" / "encoder" / "model" / "model.safetensors").is_file()

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.columns.joined import Joined
-from emb_pipeline.embeddings.export import read_encoder, read_index, write_encoder, write_index
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.method import Method, Support, import_place
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import (
@@ -318,8 +318,8 @@ def test_what_is_exported_gives_equal_answers(method: Method, bench: Workbench, 
         return
     if "search" in method.supports:
         index = bench.encoder(method).index(SENTENCES)
-        write_index(index, tmp_path / "bundle")
-        searches = read_index(tmp_path / "bundle")
+        write_embedding(index, tmp_path / "bundle")
+        searches = read_embedding(tmp_path / "bundle")
         assert type(searches) is import_place(method.export) and isinstance(searches, ExportableIndex)
         found, expected = (each.search_scored([*NEW, SENTENCES[2]], 4) for each in (searches, index))
         np.testing.assert_array_equal(found.passages, expected.passages)
@@ -328,10 +328,10 @@ def test_what_is_exported_gives_equal_answers(method: Method, bench: Workbench, 
     encoder = fitted(bench.encoder(method))
     if not method.export:
         with pytest.raises(ValueError, match=r"not exported|no format"):
-            write_encoder(encoder, tmp_path / "bundle")
+            write_embedding(encoder, tmp_path / "bundle")
         return
-    write_encoder(encoder, tmp_path / "bundle")
-    read = read_encoder(tmp_path / "bundle")
+    write_embedding(encoder, tmp_path / "bundle")
+    read = read_embedding(tmp_path / "bundle")
     assert type(read) is import_place(method.export) and isinstance(read, ExportableEncoder)
     assert read.dim == encoder.dim
     new = Texts(NEW, columns=NEW_ROWS)

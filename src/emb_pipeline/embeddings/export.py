@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from emb_pipeline.embeddings.protocols import (
-    Exportable,
-    ExportableEncoder,
-    ExportableIndex,
-    RoleEncoder,
-    ScoredIndex,
-    StoredTextEncoder,
-    TextEncoder,
-)
+from emb_pipeline.embeddings.protocols import Exportable, StoredTextEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
@@ -31,99 +23,39 @@ _PARTS_OF_OTHERS = (
 """Classes that no method's line names: they are around, or within, those that a line names."""
 
 
-def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
-    """Write an encoder so that `read_encoder` gives one with the same vectors.
+def write_embedding(embedding: object, folder: Path) -> None:
+    """Write an encoder, an index of passages, or vectors of users and items, so that `read_embedding` gives equal answers.
 
     The folder needs nothing else of this machine.
 
     Parameters
     ----------
-    encoder : TextEncoder
-        Of a class that some method names as its ``export``, or that is a part of such ones; or a store around it.
+    embedding : Exportable
+        Of a class that some method names as its ``export``, or that is a part of such ones; or a store around it. An index
+        has the setting that requests are answered with.
     folder : Path
         A new folder.
 
     Raises
     ------
     ValueError
-        An encoder that cannot be exported.
+        It cannot be exported, or a part of it cannot.
     """
-    unstored = encoder.unstored if isinstance(encoder, StoredTextEncoder) else encoder
-    _write_state(unstored, ExportableEncoder, folder)
-
-
-def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
-    """Read the encoder of a folder that `write_encoder` made.
-
-    Raises
-    ------
-    DataError
-        No such folder, or not one that was finished.
-    """
-    return cast("TextEncoder | RoleEncoder", _read_state(folder))
-
-
-def write_index(index: ScoredIndex, folder: Path) -> None:
-    """Write an index of passages so that `read_index` gives one with the same rankings.
-
-    Parameters
-    ----------
-    index : ScoredIndex
-        With the setting that requests are answered with.
-    folder : Path
-        A new folder.
-
-    Raises
-    ------
-    ValueError
-        An index that cannot be exported, or one with such a part.
-    """
-    _write_state(index, ExportableIndex, folder)
-
-
-def read_index(folder: Path) -> ScoredIndex:
-    """Read the index of a folder that `write_index` made.
-
-    Raises
-    ------
-    DataError
-        No such folder, or not one that was finished.
-    """
-    return cast("ScoredIndex", _read_state(folder))
-
-
-def write_tables(tables: Exportable, folder: Path) -> None:
-    """Write vectors of users and items so that `read_tables` gives them back.
-
-    Parameters
-    ----------
-    tables : UserItemTables
-        The vectors.
-    folder : Path
-        A new folder.
-    """
-    _write_state(tables, Exportable, folder)
-
-
-def read_tables(folder: Path) -> Any:
-    """Read the `UserItemTables` of a folder that `write_tables` made.
-
-    Raises
-    ------
-    DataError
-        No such folder, or not one that was finished.
-    """
-    return _read_state(folder)
-
-
-def _write_state(fitted: object, wanted: type[Any], folder: Path) -> None:
-    if not isinstance(fitted, wanted):
-        raise ValueError(f"there is no format for a {type(fitted).__name__}")
+    unstored = embedding.unstored if isinstance(embedding, StoredTextEncoder) else embedding
+    if not isinstance(unstored, Exportable):
+        raise ValueError(f"there is no format for a {type(unstored).__name__}")
     folder.mkdir(parents=True)
-    write_json({"format": fitted.export_format, **fitted.write_state(folder)}, folder / MANIFEST)
+    write_json({"format": unstored.export_format, **unstored.write_state(folder)}, folder / MANIFEST)
 
 
-def _read_state(folder: Path) -> Any:
+def read_embedding(folder: Path) -> Any:
+    """Read what `write_embedding` wrote, as an object of the same class.
+
+    Raises
+    ------
+    DataError
+        No such folder, or not one that was finished.
+    """
     facts = read_json(folder / MANIFEST, EXPORT_AGAIN)
     known = _find_exported_classes()
     if facts.get("format") not in known:

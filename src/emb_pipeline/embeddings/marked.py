@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encode_as
 from emb_pipeline.text.words import mark_words
@@ -47,10 +47,10 @@ class MarkedEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the other encoder in a folder of its own."""
-        write_encoder(self.base, folder / _BASE)
+        write_embedding(self.base, folder / _BASE)
         return {"dim": self.dim}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> MarkedEncoder:
         """Read the encoder that `write_state` wrote."""
-        return cls(read_encoder(folder / _BASE))
+        return cls(read_embedding(folder / _BASE))

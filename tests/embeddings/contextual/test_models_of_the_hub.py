@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load, require
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.errors import DataError
 from tests.embeddings.contextual.tiny_models import CONFIGS, TEXTS, make_tokenizer, save_model, save_transformer, set_setting
 
@@ -214,8 +214,8 @@ def test_what_is_not_encoded_with_here_is_by_the_library_and_says_so(
     for role in ("text", "query", "passage"):
         np.testing.assert_array_equal(stored.encode(TEXTS, role), encoder.encode(TEXTS, role))
         np.testing.assert_array_equal(stored.encode(TEXTS[:1], role), encoder.encode(TEXTS, role)[:1])
-    write_encoder(stored, tmp_path / "exported")
-    again = read_encoder(tmp_path / "exported")
+    write_embedding(stored, tmp_path / "exported")
+    again = read_embedding(tmp_path / "exported")
     assert type(again) is LibraryEncoder
     np.testing.assert_allclose(again.encode(TEXTS, "query"), encoder.encode(TEXTS, "query"), atol=1e-6)
     with pytest.raises(DataError, match="has no vectors of tokens here"):

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.learned.learned_sparse import LearnedSparseEncoder
 from emb_pipeline.embeddings.learned.options import LearnedSparseOptions
 from emb_pipeline.embeddings.protocols import details_of, similarity_of
@@ -116,8 +116,8 @@ def test_a_search_ranks_by_the_librarys_products(inference_free: Path, tmp_path:
 
 def test_an_exported_encoder_gives_equal_vectors(splade: Path, tmp_path: Path) -> None:
     stored = build(splade, tmp_path, tmp_path / "store", max_active_dims=7, query_prompt="look for ")
-    write_encoder(stored, tmp_path / "bundle")
-    again = read_encoder(tmp_path / "bundle")
+    write_embedding(stored, tmp_path / "bundle")
+    again = read_embedding(tmp_path / "bundle")
     for role in ("query", "text"):
         np.testing.assert_array_equal(again.encode(TEXTS, role=role).toarray(), stored.encode(TEXTS, role=role).toarray())
     assert details_of(again)["prompts"]["query"] == {"prompt": "look for ", "from": "yours"}

@@ -11,7 +11,7 @@ import pytest
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.remote.api_encoder import ApiEncoder, build_api_encoder
 from emb_pipeline.errors import DataError
@@ -127,7 +127,7 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(
         service.key = "sk-another"
         with pytest.raises(DataError, match=r"refuses the request with key SHOP_KEY \(status 401\): Incorrect") as refused:
             encoder.unstored.encode(["new"])  # type: ignore[union-attr]
-    write_encoder(encoder, tmp_path / "bundle")
+    write_embedding(encoder, tmp_path / "bundle")
     written = "".join(file.read_text("latin-1") for file in tmp_path.rglob("*") if file.is_file())
     for shown in (
         str(refused.value),
@@ -232,8 +232,8 @@ def test_a_bundle_has_no_key_and_asks_for_it(
     service.key = KEY
     monkeypatch.setenv("SHOP_KEY", KEY)
     options = build(key="SHOP_KEY", price_per_million_tokens=1, budget_usd=1e-4, dimensions=None)
-    write_encoder(StoredEncoder(ApiEncoder(options), tmp_path / "store"), tmp_path / "bundle")
-    read = read_encoder(tmp_path / "bundle")
+    write_embedding(StoredEncoder(ApiEncoder(options), tmp_path / "store"), tmp_path / "bundle")
+    read = read_embedding(tmp_path / "bundle")
     assert isinstance(read, ApiEncoder) and read.options.budget_usd is None and read.dim == 8
     np.testing.assert_array_equal(read.encode(TEXTS[:2]), encode_by_hash(TEXTS[:2]))
     monkeypatch.delenv("SHOP_KEY")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings import factory
-from emb_pipeline.embeddings.export import read_index, write_index
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import list_remote_parts
 from emb_pipeline.embeddings.remote.account import STATE, Account, BudgetError
 from emb_pipeline.embeddings.remote.options import RerankOptions
@@ -140,8 +140,8 @@ def test_a_key_is_sent_and_written_nowhere(
     reranker: Any = factory.build_encoder("api_reranker", options, bases={"task.bm25": USUAL}, encodings=tmp_path / "store")
     index = reranker.index(PASSAGES)
     expected = index.search_scored(["a passage"], 5)
-    write_index(index, tmp_path / "bundle")
-    found = read_index(tmp_path / "bundle").search_scored(["a passage"], 5)
+    write_embedding(index, tmp_path / "bundle")
+    found = read_embedding(tmp_path / "bundle").search_scored(["a passage"], 5)
     np.testing.assert_array_equal(found.passages, expected.passages)
     np.testing.assert_array_equal(found.scores, expected.scores)
     written = json.loads((tmp_path / "bundle/scorer/embedding.json").read_text())
@@ -150,4 +150,4 @@ def test_a_key_is_sent_and_written_nowhere(
     assert service.key not in caplog.text and service.key not in json.dumps(reranker.details)
     monkeypatch.delenv("SHOP_KEY")
     with pytest.raises(DataError, match="SHOP_KEY"):
-        read_index(tmp_path / "bundle").search_scored(["a passage"], 5)
+        read_embedding(tmp_path / "bundle").search_scored(["a passage"], 5)

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.columns.options import JoinedOptions
 from emb_pipeline.embeddings.columns.values import stack
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.linear_head import varying_deviations
 from emb_pipeline.embeddings.protocols import (
     Role,
@@ -144,7 +144,7 @@ class JoinedEncoder:
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write each part in a folder of its own, and the scaling of a dense one next to it."""
         for place, (name, part) in enumerate(self.parts.items()):
-            write_encoder(part, folder / f"{_PART}_{place}")
+            write_embedding(part, folder / f"{_PART}_{place}")
             scale = self.scales[name]
             if scale.mean is not None:
                 columns = {"mean": pa.array(scale.mean), "deviation": pa.array(scale.deviation)}
@@ -158,7 +158,7 @@ class JoinedEncoder:
         parts: dict[str, Any] = {}
         scales = {}
         for place, (name, scale) in enumerate(zip(facts["names"], facts["scales"], strict=True)):
-            parts[name] = read_encoder(folder / f"{_PART}_{place}")
+            parts[name] = read_embedding(folder / f"{_PART}_{place}")
             mean = deviation = None
             if scale["is_dense"]:
                 path = folder / f"{_SCALE}_{place}.parquet"

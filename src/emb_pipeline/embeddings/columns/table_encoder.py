@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.columns.state import read_names, write_names
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encode_as
 from emb_pipeline.text.columns import ColumnNames
 
@@ -61,13 +61,13 @@ class TableEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the other encoder in a folder of its own."""
-        write_encoder(self.base, folder / _BASE)
+        write_embedding(self.base, folder / _BASE)
         return {**write_names(self.columns), "row_is_text": self.row_is_text, "marks_words": self.marks_words}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> TableEncoder:
         """Read the encoder that `write_state` wrote."""
-        return cls(read_encoder(folder / _BASE), read_names(facts), bool(facts["row_is_text"]), bool(facts["marks_words"]))
+        return cls(read_embedding(folder / _BASE), read_names(facts), bool(facts["row_is_text"]), bool(facts["marks_words"]))
 
 
 def reads_columns(encoder: object) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from emb_pipeline.embeddings.columns.options import ValueTextsOptions
 from emb_pipeline.embeddings.columns.state import read_names, read_numbers, write_names, write_numbers
 from emb_pipeline.embeddings.columns.values import NumberVectors, fit_numbers, require_columns, select_columns, stack
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import (
     Role,
     StoredTextEncoder,
@@ -101,14 +101,14 @@ class ValueTextsEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the embedding of texts in a folder of its own, and the numeric part as one Parquet file."""
-        write_encoder(self.base, folder / _BASE)
+        write_embedding(self.base, folder / _BASE)
         return {**write_names(self.columns), **write_numbers(self.numbers, folder), "averaged": self.averaged}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ValueTextsEncoder:
         """Read the encoder that `write_state` wrote."""
         numbers = read_numbers(folder, facts)
-        return cls(read_names(facts), read_encoder(folder / _BASE), numbers, bool(facts["averaged"]))
+        return cls(read_names(facts), read_embedding(folder / _BASE), numbers, bool(facts["averaged"]))
 
 
 def _list_names(columns: Columns) -> list[list[str]]:

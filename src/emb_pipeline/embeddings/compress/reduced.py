@@ -13,7 +13,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import (
     Role,
@@ -166,7 +166,7 @@ class ReducedEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the base in a folder of its own, and the axes as one Parquet file."""
-        write_encoder(self.base, folder / _BASE)
+        write_embedding(self.base, folder / _BASE)
         axes = np.vstack([self.mean, self.axes.T])
         ranges = np.vstack([[0, 0], np.stack([self.quantisation.low, self.quantisation.high], axis=1)]).astype(np.float32)
         columns = {"axis": make_matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
@@ -180,7 +180,7 @@ class ReducedEncoder:
         axes = read_matrix_column(table["axis"])
         low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
         stored = Quantisation(facts["precision"], low, high)
-        return cls(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
+        return cls(read_embedding(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
 
 
 def _axes(vectors: np.ndarray, dims: int, by: str, *, centers: bool) -> tuple[np.ndarray, np.ndarray]:

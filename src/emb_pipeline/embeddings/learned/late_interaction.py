@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.learned.maxsim import score_passages
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions
@@ -127,7 +127,7 @@ class LateInteractionIndex:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the encoder in a folder of its own, and the vectors of the passages' tokens as one Parquet file."""
-        write_encoder(self.encoder, folder / _BASE)
+        write_embedding(self.encoder, folder / _BASE)
         precision: Any = self.vectors.vectors.dtype.name
         rows = TokenRows(self.vectors.vectors.shape[1], precision)
         table = pa.table({"hash": self.passage_hashes, "vectors": rows.make_column(self.vectors)})
@@ -144,5 +144,5 @@ class LateInteractionIndex:
         """Read the index that `write_state` wrote."""
         table = read_parquet(folder / _VECTORS, columns=("hash", "vectors"), remedy=EXPORT_AGAIN)
         vectors = read_whole(TokenRows(facts["dim"], facts["precision"]), table["vectors"])
-        encoder, hashes_of_passages = read_encoder(folder / _BASE), table["hash"].to_numpy()
+        encoder, hashes_of_passages = read_embedding(folder / _BASE), table["hash"].to_numpy()
         return cls(encoder, vectors, hashes_of_passages, facts["block_bytes"], facts["takes_mean"])

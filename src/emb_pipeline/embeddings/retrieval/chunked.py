@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_index, write_index
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import ScoredIndex, ScoringIndex, Searcher, Setting, Stage, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
@@ -179,7 +179,7 @@ class ChunkedIndex:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the index of the chunks in a folder of its own, and the passage of each."""
-        write_index(self.part, folder / _PART)
+        write_embedding(self.part, folder / _PART)
         write_parquet(pa.table({"passage": self.owners}), folder / _CHUNKS)
         write_parquet(pa.table({"hash": self.passage_hashes}), folder / _PASSAGES)
         return {}
@@ -189,7 +189,7 @@ class ChunkedIndex:
         """Read the index that `write_state` wrote; nothing is left open."""
         chunks = read_parquet(folder / _CHUNKS, columns=("passage",), remedy=EXPORT_AGAIN)
         passages = read_parquet(folder / _PASSAGES, columns=("hash",), remedy=EXPORT_AGAIN)
-        return cls(read_index(folder / _PART), (), chunks["passage"].to_numpy(), passages["hash"].to_numpy())
+        return cls(read_embedding(folder / _PART), (), chunks["passage"].to_numpy(), passages["hash"].to_numpy())
 
 
 def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:

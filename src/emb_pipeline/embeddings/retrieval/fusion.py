@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_index, write_index
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import ScoredIndex, Setting, Stage
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
@@ -152,14 +152,14 @@ class FusedIndex:
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write each part in a folder of its own, by its number."""
         for number, part in enumerate(self.parts.values()):
-            write_index(part, folder / str(number))
+            write_embedding(part, folder / str(number))
         write_parquet(pa.table({"hash": self.passage_hashes}), folder / _PASSAGES)
         return {"options": self.options.model_dump(mode="json"), "parts": list(self.parts), "weights": self.weights}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> FusedIndex:
         """Read the index that `write_state` wrote; its parts leave nothing open."""
-        parts = {name: read_index(folder / str(number)) for number, name in enumerate(facts["parts"])}
+        parts = {name: read_embedding(folder / str(number)) for number, name in enumerate(facts["parts"])}
         table = read_parquet(folder / _PASSAGES, columns=("hash",), remedy=EXPORT_AGAIN)
         options, weights = FusionOptions(**facts["options"]), tuple(facts["weights"])
         return cls(options, parts, {}, weights, table["hash"].to_numpy())

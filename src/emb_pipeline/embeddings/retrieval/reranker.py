@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encodings.store import Encoder, StoredEncoder
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, read_index, write_encoder, write_index
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import ScoredIndex, Searcher, Setting, Stage, details_of
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.cross_encoder import SEPARATOR, CrossEncoderScorer
@@ -143,8 +143,8 @@ class RerankedIndex:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the retriever and what scores pairs in folders of their own, and the passages' texts."""
-        write_index(self.first, folder / _FIRST)
-        write_encoder(self.scorer, folder / _SCORER)
+        write_embedding(self.first, folder / _FIRST)
+        write_embedding(self.scorer, folder / _SCORER)
         write_parquet(pa.table({"hash": self.passage_hashes, "text": list(self.passages)}), folder / _PASSAGES)
         return {"depth": self.pool_depth, "retriever": self.name}
 
@@ -153,7 +153,7 @@ class RerankedIndex:
         """Read the index that `write_state` wrote; the retriever leaves nothing open."""
         table = read_parquet(folder / _PASSAGES, columns=("hash", "text"), remedy=EXPORT_AGAIN)
         texts, hashes_of_texts = table["text"].to_pylist(), table["hash"].to_numpy()
-        first, scorer = read_index(folder / _FIRST), read_encoder(folder / _SCORER)
+        first, scorer = read_embedding(folder / _FIRST), read_embedding(folder / _SCORER)
         return cls(facts["depth"], facts["retriever"], first, [], scorer, texts, hashes_of_texts)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encodings.vectors import SearchSpace, bytes_per_vector, encode_texts, score_pairs
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import (
     Searcher,
@@ -133,7 +133,7 @@ class VectorIndex:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the encoder in a folder of its own, and the passages' vectors as one Parquet file."""
-        write_encoder(self.encoder, folder / _BASE)
+        write_embedding(self.encoder, folder / _BASE)
         vectors = self.space.passages
         rows = SparseRows(vectors.shape[1]) if sp.issparse(vectors) else DenseRows(vectors.shape[1])
         write_parquet(
@@ -150,7 +150,7 @@ class VectorIndex:
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> VectorIndex:
         """Read the index that `write_state` wrote."""
-        encoder = read_encoder(folder / _BASE)
+        encoder = read_embedding(folder / _BASE)
         table = read_parquet(folder / _VECTORS, columns=("hash", "vector"), remedy=EXPORT_AGAIN)
         rows = SparseRows(facts["columns"]) if facts["is_sparse"] else DenseRows(facts["columns"])
         vectors = read_whole(rows, table["vector"])

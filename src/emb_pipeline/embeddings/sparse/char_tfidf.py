@@ -12,7 +12,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_embedding, write_embedding
 from emb_pipeline.embeddings.sparse.options import CharTfidfOptions, WordCharTfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import TERMS, BagEncoder, Tfidf
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
@@ -137,14 +137,14 @@ class WordCharEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write both parts, each in a folder of its own."""
-        write_encoder(self.words, folder / _WORDS)
-        write_encoder(self.characters, folder / _CHARACTERS)
+        write_embedding(self.words, folder / _WORDS)
+        write_embedding(self.characters, folder / _CHARACTERS)
         return {"dim": self.dim}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> WordCharEncoder:
         """Read the encoder that `write_state` wrote."""
-        words, characters = (read_encoder(folder / name) for name in (_WORDS, _CHARACTERS))
+        words, characters = (read_embedding(folder / name) for name in (_WORDS, _CHARACTERS))
         return cls(cast(BagEncoder, words), cast(CharTfidfEncoder, characters))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import float_vectors
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -109,7 +109,7 @@ class TextClassifier:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_encoder(self.encoder, folder / EMBEDDING)
+        write_embedding(self.encoder, folder / EMBEDDING)
         write_head(folder, self.classes, self.head, share=self.prior)
 
     @classmethod
@@ -117,4 +117,4 @@ class TextClassifier:
         """Read the classifier of a folder."""
         classes, head, table = read_head(folder)
         shares = table["share"].to_numpy() if "share" in table.column_names else None
-        return cls(read_encoder(folder / EMBEDDING), head, classes, shares)
+        return cls(read_embedding(folder / EMBEDDING), head, classes, shares)

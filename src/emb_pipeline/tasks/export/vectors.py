@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
 from emb_pipeline.tasks.export.requests import Rows
@@ -66,9 +66,9 @@ class TextVectors:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_encoder(self.encoder, folder / EMBEDDING)
+        write_embedding(self.encoder, folder / EMBEDDING)
 
     @classmethod
     def read(cls, folder: Path) -> TextVectors:
         """Read the embedding of a folder."""
-        return cls(read_encoder(folder / EMBEDDING))
+        return cls(read_embedding(folder / EMBEDDING))

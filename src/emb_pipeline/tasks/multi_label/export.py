@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import float_vectors
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, read_as
@@ -114,7 +114,7 @@ class TextLabeler:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_encoder(self.encoder, folder / EMBEDDING)
+        write_embedding(self.encoder, folder / EMBEDDING)
         write_head(folder, self.labels, self.head, share=self.shares, threshold=self.thresholds)
 
     @classmethod
@@ -122,4 +122,4 @@ class TextLabeler:
         """Read the labeler of a folder."""
         labels, head, table = read_head(folder)
         shares, thresholds = (table[name].to_numpy() for name in ("share", "threshold"))
-        return cls(read_encoder(folder / EMBEDDING), head, labels, shares, thresholds)
+        return cls(read_embedding(folder / EMBEDDING), head, labels, shares, thresholds)

@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.export import read_tables, write_tables
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import Setting, TaskRecommender
 from emb_pipeline.embeddings.recommenders.exported import UserItemTables
 from emb_pipeline.errors import DataError
@@ -112,12 +112,12 @@ class Recommendations:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_tables(self.tables, folder / EMBEDDING)
+        write_embedding(self.tables, folder / EMBEDDING)
 
     @classmethod
     def read(cls, folder: Path) -> Recommendations:
         """Read the vectors of a folder."""
-        return cls(read_tables(folder / EMBEDDING))
+        return cls(read_embedding(folder / EMBEDDING))
 
 
 def _write_names(users: Any) -> Any:

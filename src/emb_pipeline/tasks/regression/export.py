@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import float_vectors
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
@@ -98,7 +98,7 @@ class NumberPredictor:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_encoder(self.encoder, folder / EMBEDDING)
+        write_embedding(self.encoder, folder / EMBEDDING)
         table = {
             "weights": make_matrix_column(self.head.weights.T),
             "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
@@ -111,4 +111,4 @@ class NumberPredictor:
         """Read the predictor of a folder."""
         table = read_parquet(folder / _PROBE, columns=("weights", "intercept", "mean"), remedy=REMEDY)
         head = LinearHead(read_matrix_column(table["weights"]).T, table["intercept"].to_numpy())
-        return cls(read_encoder(folder / EMBEDDING), head, table["mean"][0].as_py())
+        return cls(read_embedding(folder / EMBEDDING), head, table["mean"][0].as_py())

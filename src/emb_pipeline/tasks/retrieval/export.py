@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.export import read_index, write_index
+from emb_pipeline.embeddings.export import read_embedding, write_embedding
 from emb_pipeline.embeddings.protocols import MeasuredIndex, ScoredIndex, Searcher, Setting, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
 from emb_pipeline.embeddings.retrieval.stages import open_with, require_scored
@@ -115,7 +115,7 @@ class TextSearch:
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
-        write_index(self.index, folder / EMBEDDING)
+        write_embedding(self.index, folder / EMBEDDING)
         write_parquet(pa.table({"passage_id": pa.array(self.passage_ids, pa.string())}), folder / _PASSAGES)
         write_json({"takes_words": self.takes_words}, folder / _REQUESTS)
 
@@ -124,4 +124,4 @@ class TextSearch:
         """Read the search of a folder."""
         table = read_parquet(folder / _PASSAGES, columns=("passage_id",), remedy=REMEDY)
         takes_words = read_json(folder / _REQUESTS, REMEDY)["takes_words"]
-        return cls(read_index(folder / EMBEDDING), table["passage_id"].to_pylist(), takes_words)
+        return cls(read_embedding(folder / EMBEDDING), table["passage_id"].to_pylist(), takes_words)
