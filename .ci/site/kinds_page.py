@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from option_tables import list_options
 
+from emb_pipeline.tasks.kind import Kind
 from emb_pipeline.tasks.metrics.metric import Metric
-from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.tasks.registry import KINDS
 
 _HEAD = """# Kinds of task
 

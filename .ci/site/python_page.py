@@ -16,7 +16,7 @@ _PARTS = {
         "emb_pipeline.embeddings.method.Bases",
     ),
     "Protocols of embeddings": ("emb_pipeline.embeddings.protocols",),
-    "Add a kind of task": ("emb_pipeline.tasks.registry.Kind", "emb_pipeline.tasks.evaluation.Evaluation"),
+    "Add a kind of task": ("emb_pipeline.tasks.kind.Kind", "emb_pipeline.tasks.evaluation.Evaluation"),
     "Statistics": (
         "emb_pipeline.statistics.intervals.bootstrap.bootstrap_means",
         "emb_pipeline.statistics.intervals.bootstrap.compute_mean_intervals",

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.registry import KINDS, Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.registry import KINDS
 from tests.tasks.extractive_qa.test_evaluate import behind_the_key
 from tests.tasks.recommendation.test_evaluate import camps
 from tests.tasks.retrieval.test_evaluate import _task as a_search

@@ -13,7 +13,8 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.schema import Derived, Grid, split_name
-from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.tasks.kind import Kind
+from emb_pipeline.tasks.registry import KINDS
 
 
 def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from emb_pipeline.statistics.comparisons.differing_units import choose_differing_units
 from emb_pipeline.statistics.comparisons.outcomes import count_outcomes, score_units
 from emb_pipeline.statistics.score_tables import TaskScores
-from emb_pipeline.tasks.registry import Kind
+from emb_pipeline.tasks.kind import Kind
 from emb_pipeline.tasks.shown_units import LONGEST, ShownUnits, cut_text
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())

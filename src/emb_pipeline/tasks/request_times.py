@@ -18,7 +18,8 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
 from emb_pipeline.tasks.cell_tables import read_setting
-from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.tasks.kind import Kind
+from emb_pipeline.tasks.registry import KINDS
 
 LOGGER = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]

@@ -21,8 +21,9 @@ from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page, vectors
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
+from emb_pipeline.tasks.kind import Kind
 from emb_pipeline.tasks.recommendation.tables import SHOWN_TABLES
-from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "report"
 INTERNAL = ("claims", "label_purity", "purity_units")
