@@ -37,7 +37,7 @@ def command(env: str | None, by: str, form: str, to: Path | None) -> None:
         experiment, parameters = build_active_experiment(), load_active_parameters()
         stages = [name for name in pipelines if name != "__default__"]
         jobs = build_jobs(pipelines["__default__"], map(find_namespace, experiment.cells), stages)
-        seconds = Path(project) / "data" / "06_models" / experiment.use_case / ".node_seconds.json"
+        seconds = Path(parameters["folders"]["models"]) / ".node_seconds.json"
         durations, guess = Durations(seconds, parameters.get("pace")), Guess(parameters, Path(project))
         estimator = Estimator(experiment, durations, guess, int(parameters["training"]["workers"]))
         text = FORMATS[form]([(job, estimator.estimate(job)) for job in jobs], named)
