@@ -27,3 +27,11 @@ def test_a_task_with_a_single_part_or_without_scores_has_no_row() -> None:
     parts = {"topics": {"rare": {"u0"}, "common": set()}, "other": {"rare": {"u0"}, "common": {"u1"}}}
     found = score_parts([of_cell("a", [1, 0])], parts, {"topics": "accuracy"}, RESAMPLING)
     assert isinstance(found, pd.DataFrame) and found.empty and list(found.columns) == list(COLUMNS)
+
+
+def test_a_part_of_one_group_has_a_score_and_no_interval() -> None:
+    table = of_cell("a", [1, 0, 1, 1], groups=["p", "p", "q", "r"])
+    parts = {"topics": {"one": {"u0", "u1"}, "two": {"u2", "u3"}}}
+    found = score_parts([table], parts, {"topics": "accuracy"}, RESAMPLING).set_index("part")
+    assert found["value"].to_dict() == {"one": 0.5, "two": 1.0}
+    assert np.isnan(found.loc["one", "ci_low"]) and found.loc["two", "ci_low"] <= 1

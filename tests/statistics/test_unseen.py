@@ -13,9 +13,11 @@ from emb_pipeline.tasks.scores import CellIdentity, build_item_scores, stamp_ite
 RESAMPLING = Resampling(resamples=200, permutations=199)
 
 
-def of_cell(name: str, values: list[float], *, seed: int = 0, family: str | None = "") -> pa.Table:
+def of_cell(
+    name: str, values: list[float], *, seed: int = 0, family: str | None = "", groups: list[str] | None = None
+) -> pa.Table:
     units = np.array([f"u{number}" for number in range(len(values))])
-    scores = build_item_scores(units, units, {"accuracy": np.array(values)})
+    scores = build_item_scores(units, units if groups is None else np.array(groups), {"accuracy": np.array(values)})
     return stamp_item_scores(
         scores, CellIdentity(origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family)
     )
@@ -45,3 +47,10 @@ def test_a_task_without_seen_units_or_without_others_has_no_row(units: list[str]
     seen = {"topics": set(units)}
     found = score_unseen([of_cell("w", [1, 1, 0])], seen, {"topics": "accuracy"}, RESAMPLING)
     assert found.empty and list(found.columns) == list(COLUMNS)
+
+
+def test_units_of_a_single_group_have_no_row() -> None:
+    table = of_cell("w", [1, 1, 0, 0], groups=["a", "a", "b", "b"])
+    assert score_unseen([table], {"topics": {"u0", "u1"}}, {"topics": "accuracy"}, RESAMPLING).empty
+    found = score_unseen([table], {"topics": {"u0"}}, {"topics": "accuracy"}, RESAMPLING)
+    assert found["n_seen"].tolist() == [1] and found["ci_low"].notna().all()

@@ -13,8 +13,8 @@ from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
 
-FEWEST_UNITS = 2
-"""Units below which there is no interval."""
+FEWEST_GROUPS = 2
+"""Groups of units, which are resampled together, below which there is no interval."""
 
 
 def read_primary_scores(
@@ -48,16 +48,17 @@ def score_units(
     Yields
     ------
     dict of task, metric, embedding and origin; and Interval
-        The mean item score. Its ends are NaN where there are fewer than `FEWEST_UNITS`.
+        The mean item score. Its ends are NaN where the units are of fewer groups than `FEWEST_GROUPS`.
     """
     scores = found.average_families(metric)[is_in]
     intervals = [Interval(float(value), np.nan, np.nan) for value in scores.mean(axis=0)]
-    if len(scores) >= FEWEST_UNITS:
+    groups = found.groups[is_in]
+    if len(np.unique(groups)) >= FEWEST_GROUPS:
         intervals = compute_mean_intervals(
             scores,
             n_resamples=resampling.resamples,
             rng=resampling.create_rng(),
-            groups=found.groups[is_in],
+            groups=groups,
             level=1 - resampling.level,
             bounds=find_range(metric),
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores
-from emb_pipeline.statistics.unit_scores import FEWEST_UNITS, read_primary_scores, score_units
+from emb_pipeline.statistics.unit_scores import FEWEST_GROUPS, read_primary_scores, score_units
 
 COLUMNS = (
     "task",
@@ -61,7 +61,7 @@ def score_unseen(
 def _build_rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> Iterator[dict[str, object]]:
     is_seen = np.array([unit in seen for unit in found.units])
     n_seen = int(is_seen.sum())
-    if not n_seen or len(is_seen) - n_seen < FEWEST_UNITS:
+    if not n_seen or len(np.unique(found.groups[~is_seen])) < FEWEST_GROUPS:
         return
     whole = found.average_families(metric).mean(axis=0)
     for value, (row, unseen) in zip(whole, score_units(found, metric, ~is_seen, resampling), strict=True):
