@@ -79,10 +79,21 @@ def find(whole: Pipeline, name: str) -> Any:
 def test_a_derived_embedding_needs_the_one_it_is_made_from(listed: list[dict[str, Any]]) -> None:
     jobs = {job["name"]: job for job in listed}
     assert jobs["domain.derived.word2vec_300_pca_50"]["needs"] == ["ingest", "domain.word2vec_300"]
-    assert jobs["domain.word2vec_300"]["gpus"] == 0 and jobs["domain.bert_128"]["gpus"] == 1
+    assert not any(job["gpus"] for job in listed), "all compute on the processor, unless an option says otherwise"
     memory = {name: job["memory_bytes"] for name, job in jobs.items()}
     assert all(each["low"] < each["expected"] < each["high"] for each in memory.values())
     assert memory["domain.word2vec_50"]["expected"] < memory["domain.word2vec_300"]["expected"]
+
+
+@pytest.mark.slow
+def test_a_job_asks_for_a_gpu_where_its_embedding_may_use_one(project: Path) -> None:
+    (project / "conf/local/parameters_gpu.yml").write_text("methods: {bert: {device: auto}}\n")
+    bootstrap_project(project)
+    done = CliRunner().invoke(cli, ["jobs", "--format", "json", "--to", "jobs.json"])
+    assert done.exit_code == 0, done.output
+    gpus = {job["name"]: job["gpus"] for job in json.loads(Path("jobs.json").read_text())["jobs"]}
+    assert gpus["domain.bert_128"] == 1 and gpus["domain.derived.bert_tokens"] == 1, "the second starts from the first"
+    assert gpus["domain.word2vec_300"] == 0 and gpus["measure"] == 0
 
 
 @pytest.mark.slow

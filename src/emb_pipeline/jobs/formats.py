@@ -12,7 +12,7 @@ from emb_pipeline.jobs.graph import Job
 from emb_pipeline.jobs.resources import Resources
 
 Planned = Sequence[tuple[Job, Resources]]
-_NOTE = "Memory and time are estimates, wide ones. A GPU is of use to the jobs that name one; they run without, too."
+_NOTE = "Memory and time are estimates, wide ones."
 
 
 def write_command(job: Job, env: str | None) -> str:

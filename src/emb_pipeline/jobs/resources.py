@@ -14,6 +14,7 @@ from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.guess import Guess
 from emb_pipeline.hooks.display.plan import expect_seconds
 from emb_pipeline.jobs.graph import Job
+from emb_pipeline.pipelines.namespaces import find_namespace
 
 _PROCESS_BYTES, _TRANSFORMER_BYTES = 0.7e9, 2e9
 """Python with the libraries of every run; torch, a model of up to some 100 million weights and a batch, on top."""
@@ -27,6 +28,7 @@ _BYTES_PER_SCORE = 200.0
 _MEMORY_RANGE = (0.5, 3.0)
 _ENCODERS = ("encoder", "cross_encoder")
 _TRANSFORMER_CORES = 2
+_GPU_DEVICES = ("cuda", "auto")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Resources:
     cores : int
         Threads that it makes use of.
     gpus : int
-        GPUs that it makes use of; it runs without, too.
+        GPUs that it makes use of: 1 where the option ``device`` of its embedding, or of one that it is made from, says so.
     """
 
     seconds: tuple[float, float, float]
@@ -63,13 +65,17 @@ class Estimator:
         Times of earlier runs.
     guess : Guess
         Times of steps that did not run yet, and sizes of corpora and tasks.
-    workers : int
-        Threads of a training.
+    parameters : mapping
+        Of the use case: threads of a training, and the options of each embedding.
     """
 
-    def __init__(self, experiment: Experiment, durations: Durations, guess: Guess, workers: int) -> None:
+    def __init__(self, experiment: Experiment, durations: Durations, guess: Guess, parameters: Mapping[str, Any]) -> None:
+        self._experiment = experiment
         self._cells: Mapping[str, EmbeddingSpec] = {cell.name: cell for cell in experiment.cells}
-        self._durations, self._guess, self._workers = durations, guess, workers
+        self._cell_of: Mapping[str, EmbeddingSpec] = {find_namespace(cell): cell for cell in experiment.cells}
+        self._durations, self._guess, self._workers = durations, guess, int(parameters["training"]["workers"])
+        written = (cell for group in parameters["embeddings"].values() for cell in group.values())
+        self._options = {cell.name: each.get("options") or {} for cell, each in zip(experiment.cells, written, strict=True)}
 
     def estimate(self, job: Job) -> Resources:
         """Estimate what a job takes."""
@@ -84,8 +90,12 @@ class Estimator:
             self._estimate_seconds(job.nodes.nodes),
             (low * memory, memory, high * memory),
             cores,
-            int(has_transformer and job.is_embedding),
+            int(job.is_embedding and self._may_use_gpu(self._cell_of[job.name])),
         )
+
+    def _may_use_gpu(self, cell: EmbeddingSpec) -> bool:
+        made_of = (cell, *self._experiment.sources_of(cell))
+        return any(self._options[each.name].get("device") in _GPU_DEVICES for each in made_of)
 
     def _estimate_seconds(self, nodes: Iterable[Node]) -> tuple[float, float, float]:
         expected = [expect_seconds(node, self._durations, self._guess) for node in nodes]

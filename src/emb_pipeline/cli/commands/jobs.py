@@ -39,7 +39,7 @@ def command(env: str | None, by: str, form: str, to: Path | None) -> None:
         jobs = build_jobs(pipelines["__default__"], map(find_namespace, experiment.cells), stages)
         seconds = Path(parameters["folders"]["models"]) / ".node_seconds.json"
         durations, guess = Durations(seconds, parameters.get("pace")), Guess(parameters, Path(project))
-        estimator = Estimator(experiment, durations, guess, int(parameters["training"]["workers"]))
+        estimator = Estimator(experiment, durations, guess, parameters)
         text = FORMATS[form]([(job, estimator.estimate(job)) for job in jobs], named)
     if to is None:
         click.echo(text, nl=False)
