@@ -11,7 +11,7 @@ from kedro.framework.context import KedroContext
 from pydantic import BaseModel
 
 from emb_pipeline.config.errors import ConfigurationError
-from emb_pipeline.config.loader import ExperimentConfigLoader
+from emb_pipeline.config.loader import USUAL_DATA_ROOT, ExperimentConfigLoader
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.experiment.problems import ParametersError, check_options
@@ -103,7 +103,9 @@ def resolve_in_project(path: str) -> str:
 def find_report() -> str:
     """Find the newest report of the active use case."""
     given = find_active_loader()["globals"]
-    return resolve_in_project(f"{given['data_root']}/08_reporting/{given['use_case']}/latest/report.html")
+    return resolve_in_project(
+        f"{given.get('data_root', USUAL_DATA_ROOT)}/08_reporting/{given['use_case']}/latest/report.html"
+    )
 
 
 def find_tracking_uri() -> str:

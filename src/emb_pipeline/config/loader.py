@@ -37,6 +37,7 @@ TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
 _GLOBALS = ("use_case", "data_root", "grid")
+USUAL_DATA_ROOT = "data"
 DATA_ROOT = "EMB_PIPELINE_DATA_ROOT"
 """Environment variable: it goes before ``data_root`` of every globals.yml."""
 _OTHER_FILES = ("logging.yml", "logging.yaml")
@@ -163,7 +164,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 f"use_case is still {TEMPLATE!r}",
                 f"write 'use_case: {self.env or 'shop'}', the name of the folder under conf/",
             )
-        self._require_data_root(globals_.get("data_root"))
+        self._require_data_root(globals_.get("data_root", USUAL_DATA_ROOT))
         for name in globals_:
             if name not in _GLOBALS and not self._is_referenced(f"globals:{name}"):
                 raise ConfigurationError(
