@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.config import MissingConfigException
 from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
-from emb_pipeline.errors import EmbPipelineError
+from emb_pipeline.errors import DataError, EmbPipelineError
 from emb_pipeline.redaction import redact
 
 TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
@@ -33,3 +35,19 @@ class ProjectCommand(click.Command):
                 raise
             TRACEBACKS.error("%s", ctx.command_path, exc_info=error)
             raise click.ClickException(redact(_NOISE.sub("", str(found)))) from error
+
+
+def find_project() -> Path:
+    """Find the project that the working folder is in.
+
+    Raises
+    ------
+    DataError
+        It is in none.
+    """
+    found = find_kedro_project(Path.cwd())
+    if found is None:
+        raise DataError(
+            str(Path.cwd()), "this folder is in no project", "change to the folder with conf/ and pyproject.toml"
+        )
+    return Path(found)

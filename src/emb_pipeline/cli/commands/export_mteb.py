@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kedro.utils import find_kedro_project
 
-from emb_pipeline.cli.command import ProjectCommand
+from emb_pipeline.cli.command import ProjectCommand, find_project
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import Folders, TaskDefinition
 from emb_pipeline.readers.mteb.source import MtebTask
@@ -23,9 +22,7 @@ def command(use_case: str, to: Path) -> None:
     """Write the scores on tasks of MTEB of a use case that has been run, as files that the package mteb reads."""
     from kedro.framework.session import KedroSession
 
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        raise DataError(str(Path.cwd()), "is in no project", "change to the folder with conf/ and pyproject.toml")
+    project = find_project()
     with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         tasks = [TaskDefinition.model_validate(each) for each in context.params["tasks"].values()]

@@ -9,11 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from kedro.utils import find_kedro_project
 
-from emb_pipeline.cli.command import ProjectCommand
+from emb_pipeline.cli.command import ProjectCommand, find_project
 from emb_pipeline.config.active import build_active_experiment
-from emb_pipeline.errors import DataError
 from emb_pipeline.readers.description.columns import Column
 from emb_pipeline.readers.description.files import Described, describe_files
 from emb_pipeline.scaffold.build import build_use_case, require_new_name
@@ -44,7 +42,7 @@ def command(
 
     Looks at the files, says what they hold, and writes conf/NAME with comments to edit it by.
     """
-    project = _find_project()
+    project = find_project()
     require_new_name(name, project / "conf", replaces=force)
     described = describe_files(files, project)
     for file in described:
@@ -68,16 +66,6 @@ def _list_columns(proposal: Proposal) -> list[str]:
     """List all that a source names: its columns are among it."""
     values = (value if isinstance(value, list | tuple) else [value] for value in proposal.source.values())
     return [each for value in values for each in value if isinstance(each, str)]
-
-
-def _find_project() -> Path:
-    """Find the project that the working folder is in."""
-    found = find_kedro_project(Path.cwd())
-    if found is None:
-        raise DataError(
-            str(Path.cwd()), "this folder is in no project", "change to the folder with conf/ and pyproject.toml"
-        )
-    return Path(found)
 
 
 def _describe(file: Described) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from kedro.utils import find_kedro_project
 
-from emb_pipeline.cli.command import ProjectCommand
+from emb_pipeline.cli.command import ProjectCommand, find_project
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
-from emb_pipeline.errors import DataError
 from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.guess import Guess
 from emb_pipeline.jobs.formats import FORMATS
@@ -28,17 +26,14 @@ def command(env: str | None, by: str, form: str, to: Path | None) -> None:
     from kedro.framework.project import pipelines
     from kedro.framework.session import KedroSession
 
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        raise DataError(str(Path.cwd()), "is in no project", "change to the folder with conf/ and pyproject.toml")
+    project = find_project()
     named = None if env == "base" else env
     with KedroSession.create(project, env=named) as session:
         session.load_context()  # type: ignore[attr-defined]
         experiment, parameters = build_active_experiment(), load_active_parameters()
         stages = [name for name in pipelines if name != "__default__"]
         jobs = build_jobs(pipelines["__default__"], map(find_namespace, experiment.cells), stages)
-        seconds = Path(parameters["folders"]["models"]) / ".node_seconds.json"
-        durations, guess = Durations(seconds, parameters.get("pace")), Guess(parameters, Path(project))
+        durations, guess = Durations.of(parameters), Guess(parameters, project)
         estimator = Estimator(experiment, durations, guess, parameters)
         text = FORMATS[form]([(job, estimator.estimate(job)) for job in jobs], named)
     if to is None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from emb_pipeline.storage.atomic import write_atomically
 
@@ -30,6 +31,11 @@ class Durations:
             self.seconds = {str(name): float(value) for name, value in self._all.get(self._pace, {}).items()}
         except (OSError, ValueError, AttributeError, TypeError):
             self._all, self.seconds = {}, {}
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Durations:
+        """Read those of a use case, by its parameters."""
+        return cls(Path(parameters["folders"]["models"]) / ".node_seconds.json", parameters.get("pace"))
 
     def find_similar(self, name: str) -> float | None:
         """Find the median time of nodes that did the same step for other embeddings or tasks."""

@@ -127,7 +127,7 @@ class Display:
         events.write_text("", encoding="utf-8")
         os.environ[EVENTS], os.environ[MUTED] = str(events), "0" if mode == LINES else "1"
         n_workers = find_worker_count(run_params)
-        self._durations = Durations(Path(parameters["folders"]["models"]) / ".node_seconds.json", parameters.get("pace"))
+        self._durations = Durations.of(parameters)
         experiment = build_active_experiment()
         plan = plan_run(
             pipeline,
