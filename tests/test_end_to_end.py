@@ -22,6 +22,7 @@ from kedro.framework.session import KedroSession
 from emb_pipeline.datasets.mlflow_views import decode_view
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.provenance.manifest import Manifest
 from emb_pipeline.reporting.gathered_tables import STORED
 from emb_pipeline.reporting.packing import unpack
 from emb_pipeline.reporting.tables import COLUMNS
@@ -430,7 +431,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     reason, before = "one sign of one text, and nothing else", cell.stat().st_mtime_ns
     accepted = run_kedro("--env", "tiny", "--only-missing-outputs", "--accept-stale", reason)
     assert reason in " ".join(accepted.stdout.split())
-    entry = json.loads((finished / "data/06_models/tiny/fingerprints/topic.examples.json").read_text())
+    entry = Manifest.open(finished / "data/06_models/tiny").read("topic.examples")
     assert entry["accepted"]["reason"] == reason and cell.stat().st_mtime_ns == before
     assert "<!-- another template -->" in page.read_text(encoding="utf-8")
 

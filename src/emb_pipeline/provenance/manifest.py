@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,34 @@ RULE = 3
 """Number of the rule that fingerprints are made by; results with an entry of another number are stale once."""
 _FOLDER, _FORMER_FOLDER = "fingerprints", "recipes"
 _CLOCK_SLACK_SECONDS = 0.1
+_DATASET = "dataset"
+_MOST_FILES = 16
+"""Files that notes are kept in; where there are more, the next note puts all of them into one."""
 
 
 class Manifest:
-    """The fingerprint that each stored dataset was made with: one small JSON file per dataset.
+    """The fingerprint that each stored dataset was made with.
 
-    An entry is written before the dataset is. A dataset that is older than its entry was never made: its run was killed.
+    All that a run is about to make is noted at once, in a new file with a line for each dataset: a write, whatever their
+    number. The last note of a dataset counts. It is written before the dataset is: one that is older than its note was
+    never made, since its run was killed.
+
+    An earlier version wrote a file for each dataset. Such a file is read where there is no note; `open` turns all of them
+    into a note.
 
     Parameters
     ----------
     folder : Path
-        Where the entries are.
+        Where the notes are.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._known: dict[str, dict[str, Any]] | None = None
 
     @classmethod
     def open(cls, models: Path) -> Manifest:
-        """Open the manifest of a use case; entries in the folder of an earlier version move into today's folder.
+        """Open the manifest of a use case, and take over what earlier versions wrote.
 
         Parameters
         ----------
@@ -43,52 +52,99 @@ class Manifest:
             The folder of the use case's models.
         """
         manifest, former = cls(models / _FOLDER), models / _FORMER_FOLDER
+        for folder in (manifest.folder, former):
+            # They are the newer ones where both exist: an earlier version made these results again since.
+            files = sorted(folder.glob("*.json"))
+            if files:
+                manifest._note({path.stem: _read_entry(path) for path in files})
+            for path in files:
+                path.unlink()
         if former.is_dir():
-            manifest.folder.mkdir(parents=True, exist_ok=True)
-            for path in former.glob("*.json"):
-                # It is the newer one where both exist: an earlier version made that result again since.
-                os.replace(path, manifest.folder / path.name)
             shutil.rmtree(former)
         return manifest
 
-    def announce(self, name: str, fingerprint: Fingerprint) -> None:
-        """Note that the dataset is about to be made with this fingerprint."""
-        before = {key: value for key, value in self._read(name).items() if key != "before"}
-        self._write(name, {**_describe(fingerprint), "at": time.time(), "before": before or None})
+    def announce(self, fingerprints: Mapping[str, Fingerprint]) -> None:
+        """Note that these datasets are about to be made with these fingerprints."""
+        now, entries = time.time(), {}
+        for name, fingerprint in fingerprints.items():
+            before = {key: value for key, value in self.read(name).items() if key != "before"}
+            entries[name] = {**_describe(fingerprint), "at": now, "before": before or None}
+        self._note(entries)
 
-    def accept(self, name: str, fingerprint: Fingerprint, reason: str) -> None:
-        """Note that the dataset, as it is, is taken for what has this fingerprint, and why."""
-        accepted = {"reason": reason, "at": time.time(), "instead_of": self._read(name).get("fingerprint")}
-        self._write(name, {**_describe(fingerprint), "at": 0.0, "before": None, "accepted": accepted})
+    def accept(self, fingerprints: Mapping[str, Fingerprint], reason: str) -> None:
+        """Note that these datasets, as they are, are taken for what has these fingerprints, and why."""
+        now, entries = time.time(), {}
+        for name, fingerprint in fingerprints.items():
+            accepted = {"reason": reason, "at": now, "instead_of": self.read(name).get("fingerprint")}
+            entries[name] = {**_describe(fingerprint), "at": 0.0, "before": None, "accepted": accepted}
+        self._note(entries)
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read what is noted of a dataset; empty where nothing is."""
+        entry = self._entries.get(name)
+        return _read_entry(self.folder / f"{name}.json") if entry is None else entry
 
     def find_changes(self, name: str, fingerprint: Fingerprint) -> list[str]:
         """List the ingredients that differ from the noted ones, but for inputs that were only made again."""
-        now, then = fingerprint.ingredients, self._read(name).get("ingredients") or {}
+        now, then = fingerprint.ingredients, self.read(name).get("ingredients") or {}
         differs = [key for key in {**now, **then} if now.get(key) != then.get(key)]
         return [key for key in differs if then and not (key.startswith(f"{INPUT} ") and key in now and key in then)]
 
     def vouches(self, name: str, fingerprint: Fingerprint, written_at: float) -> bool:
         """Tell whether the dataset, as written at that time, was made with this fingerprint."""
-        entry = self._read(name)
+        entry = self.read(name)
         if _is_of_today(entry) and written_at < entry["at"] - _CLOCK_SLACK_SECONDS:
             entry = entry["before"] or {}
         return _is_of_today(entry) and entry["fingerprint"] == fingerprint
 
     def is_of_another_rule(self, name: str) -> bool:
         """Tell whether the entry was written when fingerprints were made in another way."""
-        entry = self._read(name)
+        entry = self.read(name)
         return bool(entry) and not _is_of_today(entry)
 
-    def _read(self, name: str) -> dict[str, Any]:
-        try:
-            entry = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return entry if isinstance(entry, dict) else {}
+    @property
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        if self._known is None:
+            self._known = dict(pair for path in self._list_notes() for pair in _read_note(path))
+        return self._known
 
-    def _write(self, name: str, entry: Mapping[str, Any]) -> None:
-        with write_atomically(self.folder / f"{name}.json") as part:
-            part.write_text(json.dumps(entry), encoding="utf-8")
+    def _list_notes(self) -> list[Path]:
+        return sorted(self.folder.glob("*.jsonl"))
+
+    def _note(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        if not entries:
+            return
+        known, files = self._entries, self._list_notes()
+        known.update({name: dict(entry) for name, entry in entries.items()})
+        whole = len(files) >= _MOST_FILES
+        # Names are in the order of time, also where the clock was put back.
+        number = max(time.time_ns(), int(files[-1].name.partition("-")[0]) + 1 if files else 0)
+        with write_atomically(self.folder / f"{number:020d}-{uuid.uuid4().hex[:8]}.jsonl") as part:
+            part.write_text("".join(_write_lines(known if whole else entries)), encoding="utf-8")
+        for path in files if whole else ():
+            path.unlink(missing_ok=True)
+
+
+def _write_lines(entries: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    return (json.dumps({_DATASET: name, **entry}) + "\n" for name, entry in entries.items())
+
+
+def _read_note(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read a note; a line that cannot be read notes nothing."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            yield entry.pop(_DATASET), entry
+        except (ValueError, AttributeError, KeyError, TypeError):
+            continue
+
+
+def _read_entry(path: Path) -> dict[str, Any]:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _describe(fingerprint: Fingerprint) -> dict[str, Any]:

@@ -125,15 +125,14 @@ def prepare_run(run: RunRequest, catalog: DataCatalog, fingerprints: Mapping[str
             else:
                 stale |= outdated
     if stale and run.accept:
-        for name in sorted({find_output(name, fingerprints) for name in stale}):
-            manifest.accept(name, fingerprints[name], run.accept)
+        accepted = sorted({find_output(name, fingerprints) for name in stale})
+        manifest.accept({name: fingerprints[name] for name in accepted}, run.accept)
         _log.warning("%d stale results are accepted (%s): %s", len(stale), run.accept, _join_names(sorted(stale)))
     elif stale:
         again = _find_command(run, lambda name: is_stale(name) or not is_stored(catalog, name))
         raise _explain(stale, fingerprints, manifest, again)
-    for name in run.pipeline.all_outputs():
-        if not (run.only_missing and is_stored(catalog, name)):
-            manifest.announce(name, fingerprints[name])
+    made = [name for name in sorted(run.pipeline.all_outputs()) if not (run.only_missing and is_stored(catalog, name))]
+    manifest.announce({name: fingerprints[name] for name in made})
 
 
 def _list_inputs(pipeline: Pipeline) -> set[str]:

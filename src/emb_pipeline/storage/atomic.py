@@ -25,6 +25,9 @@ from emb_pipeline.errors import EmbPipelineError
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _SAY_AFTER_SECONDS, _SAY_EVERY_SECONDS = 5.0, 60.0
+_TEMPORARY_NAME = re.compile(r"\..+\.\w+-\d+-[^.]*-[0-9a-f]{8}\.part", re.DOTALL)
+_WRITES_UNTIL_LOOKED: dict[Path, int] = {}
+"""By folder, how many files this process writes into it before it looks again for what others have left there."""
 _LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
 """Age at which what another machine left behind is removed: whether its process still runs cannot be asked from here."""
 
@@ -34,7 +37,7 @@ def write_atomically(final: Path) -> Iterator[Path]:
     """A temporary name next to ``final``; what was written there gets the final name when the block ends well.
 
     Works for a file or for a folder. A folder that is already there under the final name is replaced. What processes
-    that were killed left behind under temporary names of ``final`` is removed.
+    that were killed left behind under temporary names is removed (`build_temporary_path`).
     """
     temporary = build_temporary_path(final)
     try:
@@ -56,14 +59,26 @@ def write_atomically(final: Path) -> Iterator[Path]:
 def build_temporary_path(final: Path) -> Path:
     """A new hidden name next to ``final``, for a file or folder that will be moved or removed by this process.
 
-    Files and folders under such names whose process no longer runs are removed first; those of another machine or
-    container after a week.
+    What is left in the folder under such names by a process that no longer runs is removed first; that of another machine
+    or container after a week. The folder is looked through at its first use, and again each time that as many files were
+    written into it as it held: looking costs no more than writing does, however many files there are.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    for left in final.parent.glob(f".{_escape_glob(final.name)}.*-*-*.part"):
+    _remove_left_behind(final.parent)
+    return final.with_name(f".{final.name}.{name_this_process()}-{uuid.uuid4().hex[:8]}.part")
+
+
+def _remove_left_behind(folder: Path) -> None:
+    unlooked = _WRITES_UNTIL_LOOKED.get(folder, 0)
+    _WRITES_UNTIL_LOOKED[folder] = unlooked - 1
+    if unlooked > 0:
+        return
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries]
+    _WRITES_UNTIL_LOOKED[folder] = len(names) - 1
+    for left in (folder / name for name in names if _TEMPORARY_NAME.fullmatch(name)):
         if not _is_in_use(left):
             _remove(left)
-    return final.with_name(f".{final.name}.{name_this_process()}-{uuid.uuid4().hex[:8]}.part")
 
 
 def name_this_process() -> str:
@@ -209,11 +224,6 @@ def _read_holder(path: Path) -> Holder | None:
 
 def _build_holder_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.holder")
-
-
-def _escape_glob(name: str) -> str:
-    """Escape a name, so that a glob pattern takes it literally."""
-    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _is_in_use(temporary: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,9 +40,15 @@ class Durations:
 
     def find_similar(self, name: str) -> float | None:
         """Find the median time of nodes that did the same step for other embeddings or tasks."""
-        step = name.rpartition(".")[2]
-        found = [seconds for other, seconds in self.seconds.items() if other.rpartition(".")[2] == step]
-        return median(found) if found else None
+        return self._medians.get(name.rpartition(".")[2])
+
+    @cached_property
+    def _medians(self) -> dict[str, float]:
+        """The median time of each step that earlier runs took."""
+        of_step: dict[str, list[float]] = {}
+        for name, seconds in self.seconds.items():
+            of_step.setdefault(name.rpartition(".")[2], []).append(seconds)
+        return {step: median(seconds) for step, seconds in of_step.items()}
 
     def keep(self, seconds: Mapping[str, float]) -> None:
         """Store new times; those of nodes that did not run stay."""
