@@ -1,4 +1,4 @@
-"""The hook that refuses stale results, and holds the lock of the use case while a run makes new ones."""
+"""The hook that refuses stale results, and holds what a run makes and takes while it goes on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import load_active_parameters
+from emb_pipeline.hooks.claims import Claim
 from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command
 from emb_pipeline.hooks.one_run import hold_use_case
 
@@ -19,7 +20,7 @@ __all__ = ["ACCEPT_STALE", "REMAKE_STALE", "Freshness"]
 
 
 class Freshness:
-    """Refuses to reuse results that other parameters, code, files or inputs made; one run per use case at a time."""
+    """Refuses to reuse results that other parameters, code, files or inputs made, and two runs that make the same ones."""
 
     def __init__(self) -> None:
         self._lock = ExitStack()
@@ -28,12 +29,16 @@ class Freshness:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Stop with the list of stale results; otherwise note the fingerprint of everything that this run makes."""
+        from kedro.framework.project import pipelines
+
         parameters = load_active_parameters()
         models = Path(parameters["folders"]["models"])
         if self._thread == threading.get_ident():
             self._free()  # an earlier session of this thread was interrupted
         try:
-            self._lock.enter_context(hold_use_case(models, parameters["use_case"], format_kedro_command(run_params)))
+            command = format_kedro_command(run_params)
+            claim = Claim.of(pipeline, pipelines["__default__"])
+            self._lock.enter_context(hold_use_case(models, parameters["use_case"], command, claim))
             self._thread = threading.get_ident()
             _prepare_results(run_params, pipeline, catalog, parameters)
         except BaseException:
@@ -42,7 +47,7 @@ class Freshness:
 
     @hook_impl(wrapper=True)
     def after_pipeline_run(self) -> Iterator[None]:
-        """Let the next run of the use case start, once all else that follows a run is done."""
+        """Let runs start that want the same results, once all else that follows a run is done."""
         try:
             yield
         finally:
@@ -50,7 +55,7 @@ class Freshness:
 
     @hook_impl(wrapper=True)
     def on_pipeline_error(self) -> Iterator[None]:
-        """Let the next run of the use case start."""
+        """Let runs start that want the same results."""
         try:
             yield
         finally:

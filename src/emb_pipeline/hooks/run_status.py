@@ -24,7 +24,8 @@ from emb_pipeline.embeddings.extras import is_installed
 from emb_pipeline.provenance.node_fingerprints import is_data
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
-from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.atomic import name_this_process, write_atomically
+from emb_pipeline.storage.shared_json import read_object, update_object
 
 STEPS = "EMB_PIPELINE_RUN_STEPS"
 """Environment variable: the file that the processes of a run note their nodes in, one line each."""
@@ -46,7 +47,7 @@ class RunStatus:
         if not is_installed("kedro_viz"):
             return
         self._started_at = _read_clock()
-        steps = _find_folder() / f"steps.{os.getpid()}.jsonl"
+        steps = _find_folder() / f"steps.{name_this_process()}.jsonl"
         steps.parent.mkdir(parents=True, exist_ok=True)
         steps.write_text("", encoding="utf-8")
         os.environ[STEPS] = str(steps)
@@ -90,10 +91,8 @@ class RunStatus:
         saved = [_describe_result(name, facts.get("file_size", 0)) for name, facts in sizes.items()]
         events = [start, *steps, *saved, *_list_failures(pipeline, catalog), end]
         _write_json(_find_folder() / "kedro_pipeline_events.json", events)
-        kept = _read_json(_find_folder() / "stats.json")
-        _write_json(
-            _find_folder() / "stats.json", {**kept, **{name.partition("@")[0]: facts for name, facts in sizes.items()}}
-        )
+        measured = {name.partition("@")[0]: facts for name, facts in sizes.items()}
+        update_object(_find_folder() / "stats.json", lambda kept: {**kept, **measured})
 
 
 def measure(catalog: Any, name: str) -> dict[str, int]:
@@ -118,7 +117,7 @@ def measure(catalog: Any, name: str) -> dict[str, int]:
 
 def _count_rows(manifest: Path) -> dict[str, int]:
     """Count the rows of a folder of tables, those in files of other results too."""
-    found = _read_json(manifest)
+    found = read_object(manifest)
     rows, parts = found.get("rows"), found.get("parts") or {}
     if not isinstance(rows, dict):
         return {}
@@ -171,14 +170,6 @@ def _find_folder() -> Path:
     from kedro_viz.constants import VIZ_METADATA_ARGS
 
     return project_path() / str(VIZ_METADATA_ARGS["path"])
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
 
 
 def _write_json(path: Path, value: Any) -> None:

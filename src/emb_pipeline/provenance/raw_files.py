@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ from pydantic import BaseModel
 from emb_pipeline.provenance.code_fingerprint import find_version
 from emb_pipeline.readers.options import Source, download_names, list_package_names
 from emb_pipeline.readers.public_data.public_sources import public_sources
-from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.shared_json import read_object, update_object
 
 _log = logging.getLogger(__name__)
 _SETTLED_NS = 2_000_000_000
@@ -38,13 +37,8 @@ class FileHashes:
 
     def __init__(self, store: Path | None = None) -> None:
         self._store = store
-        self._known: dict[str, list[Any]] = {}
+        self._known: dict[str, list[Any]] = read_object(store) if store is not None else {}
         self._changed = False
-        if store is not None:
-            try:
-                self._known = dict(json.loads(store.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                self._known = {}
 
     def hash_of(self, path: Path) -> str:
         """Hash a file's content, or recall the hash."""
@@ -71,9 +65,10 @@ class FileHashes:
         """Write what was hashed, for the next run."""
         if self._store is None or not self._changed:
             return
-        there = {place: entry for place, entry in self._known.items() if Path(place).exists()}
-        with write_atomically(self._store) as part:
-            part.write_text(json.dumps(there), encoding="utf-8")
+        update_object(
+            self._store,
+            lambda of_others: {place: entry for place, entry in (of_others | self._known).items() if Path(place).exists()},
+        )
         self._changed = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.console import Console
 from emb_pipeline.hooks.display.draw import draw_run
 from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.events import EVENTS, EventReader, write_event
-from emb_pipeline.hooks.display.hook import write_end
+from emb_pipeline.hooks.display.hook import prepare_files, write_end
 from emb_pipeline.hooks.display.picture import draw_svg
 from emb_pipeline.hooks.display.plain import PlainLines
 from emb_pipeline.hooks.display.plan import simulate
@@ -186,11 +187,25 @@ def test_times_are_kept_by_pace_and_a_damaged_file_is_no_trouble(tmp_path: Path)
     path = tmp_path / "seconds.json"
     Durations(path).keep({"domain.a.topic.evaluate": 2.0, "domain.b.topic.evaluate": 4.0})
     Durations(path, "fast").keep({"domain.a.topic.evaluate": 0.5})
-    whole = Durations(path)
+    whole, of_another_job = Durations(path), Durations(path)
     assert whole.seconds["domain.a.topic.evaluate"] == 2.0 and whole.find_similar("domain.c.topic.evaluate") == 3.0
     assert Durations(path, "fast").seconds == {"domain.a.topic.evaluate": 0.5} and whole.find_similar("train") is None
+    whole.keep({"domain.c.topic.evaluate": 3.0})
+    of_another_job.keep({"domain.d.topic.evaluate": 5.0})
+    assert {"domain.a.topic.evaluate", "domain.c.topic.evaluate", "domain.d.topic.evaluate"} < set(Durations(path).seconds)
     path.write_text("[1")
     assert Durations(path).seconds == {}
+
+
+def test_jobs_that_begin_in_the_same_moment_have_logs_of_their_own_and_only_old_logs_go(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"2026-01-{number:02}.log").touch()
+        if number < 20:
+            os.utime(tmp_path / f"2026-01-{number:02}.log", (0, 0))
+    names = [prepare_files(tmp_path, "2026-02-01").name for _ in range(3)]
+    assert names == ["2026-02-01.log", "2026-02-01-2.log", "2026-02-01-3.log"]
+    left = {file.name for file in tmp_path.glob("*.log")}
+    assert len(left) <= 22 and {f"2026-01-{number:02}.log" for number in range(20, 30)} < left
 
 
 def test_drawing_takes_little_and_a_finished_run_is_drawn_again_from_its_file(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.shared_json import read_object, update_object
 
 _WHOLE = "whole"
 
@@ -27,11 +26,7 @@ class Durations:
 
     def __init__(self, path: Path, pace: str | None = None) -> None:
         self._path, self._pace = path, pace or _WHOLE
-        try:
-            self._all: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
-            self.seconds = {str(name): float(value) for name, value in self._all.get(self._pace, {}).items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            self._all, self.seconds = {}, {}
+        self.seconds = self._find_own(read_object(path))
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Durations:
@@ -51,8 +46,15 @@ class Durations:
         return {step: median(seconds) for step, seconds in of_step.items()}
 
     def keep(self, seconds: Mapping[str, float]) -> None:
-        """Store new times; those of nodes that did not run stay."""
-        self.seconds |= {name: round(value, 3) for name, value in seconds.items()}
-        self._all[self._pace] = self.seconds
-        with write_atomically(self._path) as part:
-            part.write_text(json.dumps(self._all), encoding="utf-8")
+        """Store new times; those of nodes that did not run here stay, those that another job stored meanwhile too."""
+        new = {name: round(value, 3) for name, value in seconds.items()}
+        self.seconds = self._find_own(
+            update_object(self._path, lambda known: {**known, self._pace: {**self._find_own(known), **new}})
+        )
+
+    def _find_own(self, stored: Mapping[str, Any]) -> dict[str, float]:
+        """Find the times of this pace in the file; none where it holds something else."""
+        try:
+            return {str(name): float(value) for name, value in stored.get(self._pace, {}).items()}
+        except (ValueError, AttributeError, TypeError):
+            return {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from emb_pipeline.tasks.registry import find_metric
 
 LOGGER = logging.getLogger(__name__)
 _TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
-_KEPT_RUNS = 20
+_KEPT_RUNS, _KEPT_SECONDS = 20, 24 * 3600
 
 
 class Display:
@@ -121,7 +122,7 @@ class Display:
 
         parameters = load_active_parameters()
         use_case, project = str(parameters["use_case"]), project_path()
-        log = _prepare_files(project / "logs" / use_case, str(run_params.get("run_id") or time.time()))
+        log = prepare_files(project / "logs" / use_case, str(run_params.get("run_id") or time.time()))
         self._log.open(log)
         events = log.with_suffix(".jsonl")
         events.write_text("", encoding="utf-8")
@@ -252,13 +253,25 @@ def _compare_with_estimate(state: RunState) -> None:
     )
 
 
-def _prepare_files(folder: Path, run_id: str) -> Path:
-    """Name the log of a run, and remove those of the oldest runs."""
+def prepare_files(folder: Path, run_id: str) -> Path:
+    """Name the log of a run, and remove those of the oldest runs, but for runs of today: jobs may still write theirs."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in sorted(folder.glob("*.log"))[: -_KEPT_RUNS + 1]:
-        old.unlink()
-        old.with_suffix(".jsonl").unlink(missing_ok=True)
-    return folder / f"{run_id}.log"
+        with suppress(FileNotFoundError):  # another job removes it, too
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                old.unlink()
+                old.with_suffix(".jsonl").unlink(missing_ok=True)
+    ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    return next(filter(_create, (folder / f"{run_id}{end}.log" for end in ends)))
+
+
+def _create(file: Path) -> bool:
+    """Create a file; False where another job did, which began in the same moment."""
+    try:
+        file.open("x").close()
+    except FileExistsError:
+        return False
+    return True
 
 
 def _print(text: str) -> None:
