@@ -144,3 +144,36 @@ def test_a_process_that_is_killed_at_any_moment_has_noted_all_or_nothing(n_notes
         if not ended.returncode:
             break
     assert codes[-1] == 0 and set(codes[:-1]) == {-signal.SIGKILL} and len(codes) > 3
+
+
+@pytest.mark.parametrize("n_notes", [1, 15, 16, 17, 40])
+def test_what_another_job_has_noted_since_is_kept(tmp_path: Path, n_notes: int) -> None:
+    job = Manifest.open(tmp_path)
+    assert not job.read("other_0")
+    for number in range(n_notes):
+        Manifest.open(tmp_path).announce({f"other_{number}": ONE})
+    job.announce({"own": ONE})
+    manifest = Manifest.open(tmp_path)
+    assert manifest.read("own") and all(manifest.read(f"other_{number}") for number in range(n_notes))
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from emb_pipeline.provenance.fingerprint import Fingerprint
+from emb_pipeline.provenance.manifest import Manifest
+
+for number in range(60):
+    manifest = Manifest.open(Path(sys.argv[1]))
+    manifest.read("of the other")
+    manifest.announce({f"{sys.argv[2]}{number}": Fingerprint.of({"code": "f"})})
+"""
+
+
+@pytest.mark.slow
+def test_jobs_that_note_at_once_lose_no_note(tmp_path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in "abc"]
+    assert [each.wait() for each in writers] == [0, 0, 0]
+    manifest = Manifest.open(tmp_path)
+    assert all(manifest.read(f"{name}{number}") for name in "abc" for number in range(60))
+    assert len(list(manifest.folder.glob("*.jsonl"))) < 25

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emb_pipeline.provenance.fingerprint import INPUT, Fingerprint
-from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.atomic import hold_lock, write_atomically
 
 RULE = 3
 """Number of the rule that fingerprints are made by; results with an entry of another number are stale once."""
@@ -56,11 +56,11 @@ class Manifest:
             # They are the newer ones where both exist: an earlier version made these results again since.
             files = sorted(folder.glob("*.json"))
             if files:
-                manifest._note({path.stem: _read_entry(path) for path in files})
+                manifest._note({path.stem: entry for path in files if (entry := _read_entry(path))})
             for path in files:
-                path.unlink()
+                path.unlink(missing_ok=True)  # another job takes them over, too
         if former.is_dir():
-            shutil.rmtree(former)
+            shutil.rmtree(former, ignore_errors=True)
         return manifest
 
     def announce(self, fingerprints: Mapping[str, Fingerprint]) -> None:
@@ -105,8 +105,16 @@ class Manifest:
     @property
     def _entries(self) -> dict[str, dict[str, Any]]:
         if self._known is None:
-            self._known = dict(pair for path in self._list_notes() for pair in _read_note(path))
+            self._known = self._read_notes()
         return self._known
+
+    def _read_notes(self) -> dict[str, dict[str, Any]]:
+        """Read all notes; again where another job puts them into one meanwhile."""
+        while True:
+            try:
+                return dict(pair for path in self._list_notes() for pair in _read_note(path))
+            except FileNotFoundError:
+                continue
 
     def _list_notes(self) -> list[Path]:
         return sorted(self.folder.glob("*.jsonl"))
@@ -116,13 +124,27 @@ class Manifest:
             return
         known, files = self._entries, self._list_notes()
         known.update({name: dict(entry) for name, entry in entries.items()})
-        whole = len(files) >= _MOST_FILES
         # Names are in the order of time, also where the clock was put back.
-        number = max(time.time_ns(), int(files[-1].name.partition("-")[0]) + 1 if files else 0)
+        self._write(max(time.time_ns(), _find_number(files[-1]) + 1 if files else 0), entries)
+        if len(files) >= _MOST_FILES:
+            self._gather()
+
+    def _gather(self) -> None:
+        """Put all notes into one, which has the number of the last of them: what another job notes meanwhile is later."""
+        with hold_lock(self.folder.with_name(f".{self.folder.name}.lock"), what="gathering notes"):
+            files = self._list_notes()
+            if len(files) > _MOST_FILES:
+                self._write(_find_number(files[-1]), dict(pair for path in files for pair in _read_note(path)))
+                for path in files:
+                    path.unlink()
+
+    def _write(self, number: int, entries: Mapping[str, Mapping[str, Any]]) -> None:
         with write_atomically(self.folder / f"{number:020d}-{uuid.uuid4().hex[:8]}.jsonl") as part:
-            part.write_text("".join(_write_lines(known if whole else entries)), encoding="utf-8")
-        for path in files if whole else ():
-            path.unlink(missing_ok=True)
+            part.write_text("".join(_write_lines(entries)), encoding="utf-8")
+
+
+def _find_number(note: Path) -> int:
+    return int(note.name.partition("-")[0])
 
 
 def _write_lines(entries: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from emb_pipeline.jobs.plan import Plan, PlannedJob
 DATA_FOLDER = "/project/data"
 """Folder of results in the image."""
 _REFUSED, _LONGEST = "[^A-Za-z0-9-]", 60
-_RETRIES = 2
+_RETRIES = "2"
 _USER = 1000
 
 
