@@ -97,7 +97,7 @@ def test_a_corpus_of_nothing_but_tested_texts_is_refused(held_out: list[str], re
     folders = Folders(raw=tmp_path, scratch=tmp_path, project=tmp_path, encodings=tmp_path, models=tmp_path)
     task = {HELD_OUT: pa.table({"text": pa.array(held_out, pa.string())})}
     with pytest.raises(DataError, match=f"a corpus: .*{reason}"):
-        tokenize_corpus([("d1", held_out[0] if held_out else "…")], CorpusOptions(), folders, task)
+        tokenize_corpus([("d1", held_out[0] if held_out else "…")], CorpusOptions(), folders, 1, task)
 
 
 def test_methods_without_a_corpus_and_tasks_without_an_embedding_are_refused() -> None:

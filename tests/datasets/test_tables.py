@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError, Version
 
@@ -102,6 +104,30 @@ def test_documents_stream_in_and_out(tmp_path: Path) -> None:
     documents = dataset.load()
     assert len(documents) == 10_000
     assert list(documents)[9_999] == ("d9999", "text 9999")
+
+
+def test_long_documents_are_held_a_few_at_a_time(tmp_path: Path) -> None:
+    held = asked = 0
+    text = "a long text " * 100_000
+
+    class Document(str):
+        def __del__(self) -> None:
+            nonlocal held
+            held -= 1
+
+    def stream() -> Iterator[tuple[str, str]]:
+        nonlocal held, asked
+        for number in range(80):
+            held += 1
+            asked = max(asked, held)
+            yield str(number), Document(text)
+
+    dataset = DocumentsDataset(filepath=str(tmp_path / "d.parquet"))
+    dataset.save(stream())
+    file = pq.ParquetFile(tmp_path / "d.parquet")
+    assert file.num_row_groups == 6  # of 14 texts of 1.2 million characters, which pass 16 million
+    assert asked <= 16
+    assert [len(each) for _, each in dataset.load()] == [len(text)] * 80
 
 
 def test_a_stream_that_breaks_leaves_nothing(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def tokenize(
 ) -> TokenCorpus:
     """The corpus of a few documents."""
     documents = ((f"d{number}", text) for number, text in enumerate(texts))
-    return nodes.tokenize_corpus(documents, options or CorpusOptions(), folders, *tasks)
+    return nodes.tokenize_corpus(documents, options or CorpusOptions(), folders, 1, *tasks)
 
 
 def list_sentences(corpus: TokenCorpus) -> list[str]:

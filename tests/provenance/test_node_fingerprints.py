@@ -48,6 +48,14 @@ def test_a_fingerprint_does_not_depend_on_folders_of_this_machine() -> None:
     assert fingerprint_results(step, here) == fingerprint_results(step, there)
 
 
+def test_the_number_of_processes_is_no_part_of_what_they_make_and_of_a_training_it_is() -> None:
+    one, two = ({"training": {"workers": workers}} for workers in (1, 2))
+    tokens = pipeline([node(total, ["params:training.workers", "text"], "sum", name="s")])
+    training = pipeline([node(total, ["params:training", "text"], "sum", name="s")])
+    assert fingerprint_results(tokens, one) == fingerprint_results(tokens, two)
+    assert fingerprint_results(training, one) != fingerprint_results(training, two)
+
+
 class Choice(BaseModel):
     which: str = "a"
     how_often: int = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.text import token_blocks
 from emb_pipeline.text import words as module
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
@@ -210,3 +212,44 @@ def test_a_cut_keeps_the_sentences_of_a_document_together(tmp_path: Path) -> Non
 
 def test_a_cut_larger_than_the_corpus_is_the_corpus(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
     assert cut(hundred_sentences, tmp_path / "cut", 10**9).fingerprint == hundred_sentences.fingerprint
+
+
+def test_a_corpus_does_not_depend_on_the_documents_that_are_tokenized_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [(str(n), f"Sentence {n} of {n % 7}. Held out {n % 3}. " * (n % 5)) for n in range(400)]
+    held_out = HeldOut(["Held out 1"]).is_held_out
+    whole = write_tokens(documents, tmp_path / "whole", held_out=held_out)
+    monkeypatch.setattr(token_blocks, "_CHARACTERS_PER_BLOCK", 500)
+    parts = write_tokens(documents, tmp_path / "parts", held_out=held_out)
+    assert list_bytes(parts) == list_bytes(whole)
+    assert whole.n_held_out_sentences == sum(n % 5 for n in range(400) if n % 3 == 1)
+
+
+@pytest.mark.slow
+def test_several_processes_make_the_corpus_of_one_to_the_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_blocks, "_CHARACTERS_PER_BLOCK", 20_000)
+    text = " ".join(f"Word {n} of many, w{n * n % 977}." for n in range(50))
+    documents = [(str(n), f"Document {n}. {text} Held out {n % 3}. ") for n in range(500)]
+    held_out = HeldOut(["Held out 1"]).is_held_out
+    one = write_tokens(documents, tmp_path / "one", held_out=held_out)
+    two = write_tokens(documents, tmp_path / "two", held_out=held_out, workers=2)
+    assert list_bytes(two) == list_bytes(one)
+    assert one.n_documents == 500 and one.n_held_out_sentences == 167
+
+
+@pytest.mark.slow
+def test_processes_end_where_documents_break_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_blocks, "_CHARACTERS_PER_BLOCK", 20_000)
+
+    def broken() -> Iterator[tuple[str, str]]:
+        yield from ((str(n), "Many words. " * 2_000) for n in range(40))
+        raise ValueError("the file ends here")
+
+    with pytest.raises(ValueError, match="ends here"):
+        write_tokens(broken(), tmp_path / "corpus", workers=2)
+    assert not multiprocessing.active_children() and not (tmp_path / "corpus").exists()
+
+
+def list_bytes(corpus: TokenCorpus) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(corpus.folder.iterdir())}

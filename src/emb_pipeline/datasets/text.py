@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,10 @@ class Documents:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         with self._open() as file:
-            for batch in file.iter_batches(batch_size=self._ROWS_AT_A_TIME):
-                yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
+            for group in range(file.num_row_groups):
+                # Group by group: a reader of all of them reads the next ones ahead, however large they are.
+                for batch in file.iter_batches(batch_size=self._ROWS_AT_A_TIME, row_groups=[group]):
+                    yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
 
     def __len__(self) -> int:
         with self._open() as file:
@@ -52,6 +53,9 @@ class Documents:
 class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     """A stream of (doc_id, text) as one Parquet file; neither writing nor reading holds the corpus in memory.
 
+    A group of rows ends at 8,192 documents or 16 million characters, whichever comes first: memory has the bound of a group
+    and one document, however long documents are.
+
     Parameters
     ----------
     filepath : str
@@ -60,7 +64,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
         Anything for other tools.
     """
 
-    _ROWS_PER_GROUP = 8192
+    _ROWS_PER_GROUP, _CHARACTERS_PER_GROUP = 8192, 1 << 24
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = require_local(filepath)
@@ -72,9 +76,9 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     def save(self, data: Iterable[tuple[str, str]]) -> None:
         with write_atomically(Path(self._filepath)) as path:
             with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
-                for rows in _group_rows(data, self._ROWS_PER_GROUP):
-                    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-                    writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+                groups = _group_rows(data, self._ROWS_PER_GROUP, self._CHARACTERS_PER_GROUP)
+                for table in map(_make_table, groups):  # no name for a group of rows, which would hold it
+                    writer.write_table(table)
             seal(path)
 
     def _exists(self) -> bool:
@@ -84,9 +88,21 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
         return {"filepath": str(self._filepath)}
 
 
-def _group_rows(rows: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
-    remaining = iter(rows)
-    while group := list(islice(remaining, size)):
+def _make_table(rows: list[tuple[str, str]]) -> pa.Table:
+    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _group_rows(rows: Iterable[tuple[str, str]], n_rows: int, n_characters: int) -> Iterator[list[tuple[str, str]]]:
+    group: list[tuple[str, str]] = []
+    length = 0
+    for row in rows:
+        group.append(row)
+        length += len(row[1])
+        if len(group) >= n_rows or length >= n_characters:
+            yield group
+            group, length = [], 0
+    if group:
         yield group
 
 

@@ -27,25 +27,95 @@ def find_largest(scores, k, rows, columns, found):  # type: ignore[no-untyped-de
     found : ndarray of shape (n_rows, k), int64
         Is filled.
     """
-    n_columns = scores.shape[1]
     values, keys = np.empty(k, dtype=scores.dtype), np.zeros(k, dtype=np.uint64)
     for row in range(scores.shape[0]):
-        places = found[row]
         of_row = _mix(rows[row]) if len(columns) else np.uint64(0)
-        # A heap of the best so far, whose worst is at its top.
-        for column in range(n_columns):
-            value = scores[row, column]
-            if column >= k and value < values[0]:
-                continue
-            key = _mix(of_row ^ columns[column]) if len(columns) else np.uint64(0)
-            if column < k:
-                _move_up(values, keys, places, column, value, key, column)
-            elif value > values[0] or key < keys[0]:  # of an equal key the first column stays
-                _move_down(values, keys, places, k, value, key, column)
-        for size in range(k - 1, 0, -1):
-            value, key, column = values[size], keys[size], places[size]
-            places[size] = places[0]
-            _move_down(values, keys, places, size, value, key, column)
+        _look_through(scores[row], 0, of_row, columns, values, keys, found[row])
+        _sort_heap(values, keys, found[row])
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def keep_largest(scores, first, rows, columns, values, keys, places):  # type: ignore[no-untyped-def]
+    """Look through the scores of some further columns for those that are among the largest of each row so far.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_some)
+        Of the columns from ``first`` on.
+    first : int
+        Columns that were looked through before, from the first one on.
+    rows, columns : ndarray, uint64
+        As `find_largest` takes them; ``columns`` of all columns.
+    values, keys, places : ndarray of shape (n_rows, k)
+        The best of each row as a heap: of the type of the scores, uint64, int64. Changed in place; empty at first.
+    """
+    for row in range(scores.shape[0]):
+        of_row = _mix(rows[row]) if len(columns) else np.uint64(0)
+        _look_through(scores[row], first, of_row, columns, values[row], keys[row], places[row])
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def sort_largest(values, keys, places):  # type: ignore[no-untyped-def]
+    """Sort what `keep_largest` left of all columns, best first."""
+    for row in range(values.shape[0]):
+        _sort_heap(values[row], keys[row], places[row])
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def count_in_front(scores, starts, wanted, rows, columns, ranks):  # type: ignore[no-untyped-def]
+    """Rank some columns of each row among all of it: 1 for the largest score, of equal ones the smallest mixed hash.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_columns)
+    starts : ndarray of shape (n_rows + 1,)
+        Where each row's wanted columns start.
+    wanted : ndarray of shape (n_wanted,)
+        Columns.
+    rows : ndarray of shape (n_rows,), uint64
+        Hashes.
+    columns : ndarray of shape (n_columns,), uint64
+        Hashes.
+    ranks : ndarray of shape (n_wanted,), int64
+        Is filled.
+    """
+    for row in range(scores.shape[0]):
+        of_row = _mix(rows[row])
+        for place in range(starts[row], starts[row + 1]):
+            column = wanted[place]
+            value, key = scores[row, column], _mix(of_row ^ columns[column])
+            rank = 1
+            for other in range(scores.shape[1]):
+                if scores[row, other] > value:
+                    rank += 1
+                elif scores[row, other] == value and other != column:
+                    other_key = _mix(of_row ^ columns[other])
+                    if other_key < key or (other_key == key and other < column):
+                        rank += 1
+            ranks[place] = rank
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _look_through(scores, first, of_row, columns, values, keys, places):  # type: ignore[no-untyped-def]
+    """Keep the best of what was kept and these scores in a heap, whose worst is at its top."""
+    k = len(values)
+    for at in range(len(scores)):
+        column, value = first + at, scores[at]
+        if column >= k and value < values[0]:
+            continue
+        key = _mix(of_row ^ columns[column]) if len(columns) else np.uint64(0)
+        if column < k:
+            _move_up(values, keys, places, column, value, key, column)
+        elif value > values[0] or key < keys[0]:  # of an equal key the first column stays
+            _move_down(values, keys, places, k, value, key, column)
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _sort_heap(values, keys, places):  # type: ignore[no-untyped-def]
+    for size in range(len(values) - 1, 0, -1):
+        value, key, column = values[size], keys[size], places[size]
+        values[size], keys[size], places[size] = values[0], keys[0], places[0]
+        _move_down(values, keys, places, size, value, key, column)
 
 
 @_compiled  # type: ignore[untyped-decorator]

@@ -22,7 +22,8 @@ from emb_pipeline.provenance.fingerprint import CODE, INPUT, Fingerprint
 from emb_pipeline.provenance.package_code import build_code_graph, choose_entries, find_names
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
 
-_MACHINE_PARAMETERS = ("folders",)
+_MACHINE_PARAMETERS = ("folders", "training.workers")
+"""Those that no result depends on. A training, whose vectors may depend on its threads, takes all of ``training``."""
 _OF_THE_GRID = ("evaluate_on",)
 """Of an embedding's parameters those that say which cells there are, and nothing about any of them."""
 

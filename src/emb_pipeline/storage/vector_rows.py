@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -80,7 +80,7 @@ class DenseRows:
 
     def read_rows(self, parts: Sequence[Part], n_rows: int) -> np.ndarray:
         """Read an array of shape (n_rows, dim), float32."""
-        made = _make_array((n_rows, self.dim))
+        made = allocate_rows((n_rows, self.dim))
         for part in parts:
             made[part.targets] = read_matrix_column(part.column)[part.rows]
         return made
@@ -222,8 +222,15 @@ def _count_up(counts: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _make_array(shape: tuple[int, int]) -> np.ndarray:
+def allocate_rows(shape: tuple[int, int]) -> np.ndarray:
+    """Make room for float32 numbers, which may hold anything: in memory, or on disk where they are larger than 256 MiB."""
     if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
         return np.empty(shape, dtype=np.float32)
     with tempfile.TemporaryFile() as file:  # it has no name, and goes with the array
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+
+
+def split_rows(n_rows: int, n_together: int = 1 << 15) -> Iterator[slice]:
+    """Yield some rows at a time."""
+    for start in range(0, n_rows, n_together):
+        yield slice(start, min(start + n_together, n_rows))

@@ -149,18 +149,25 @@ class VectorShards:
     def _scan(self) -> None:
         """Take up shards that were written since."""
         names = [path.name for path in self._folder.glob("*.arrow") if path.name not in self._tables]
+        found, shards, rows = [], [], []
         for name in sorted(names):
             table = self._open_shard(self._folder / name)
             if table is None:
                 continue
             self._tables[name] = table
             self._seen.append(name)
-            keys = np.frombuffer(self._tables[name]["key"].chunk(0).buffers()[1], dtype=_KEY)
-            order = np.argsort(keys, kind="stable")
-            places = np.searchsorted(self._keys, keys[order])
-            self._keys = np.insert(self._keys, places, keys[order])
-            self._shard = np.insert(self._shard, places, len(self._seen) - 1)
-            self._row = np.insert(self._row, places, order)
+            found.append(np.frombuffer(table["key"].chunk(0).buffers()[1], dtype=_KEY))
+            shards.append(np.full(len(found[-1]), len(self._seen) - 1, dtype=np.int32))
+            rows.append(np.arange(len(found[-1]), dtype=np.int32))
+        if not found:
+            return
+        keys, of_shard, of_row = np.concatenate(found), np.concatenate(shards), np.concatenate(rows)
+        # Of equal keys the latest shard comes first, whether shards are taken up together or one after the other.
+        order = np.lexsort((of_row, -of_shard, keys))
+        places = np.searchsorted(self._keys, keys[order])
+        self._keys = np.insert(self._keys, places, keys[order])
+        self._shard = np.insert(self._shard, places, of_shard[order])
+        self._row = np.insert(self._row, places, of_row[order])
 
     def _open_shard(self, path: Path) -> pa.Table | None:
         """Open a shard if its bytes are those that were written; remove any other, so that its texts are encoded again."""

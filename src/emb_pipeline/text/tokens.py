@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -20,10 +21,8 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
+from emb_pipeline.text.token_blocks import IsHeldOut, TokenBlock, encode_lines, split_line, tokenize_in_blocks
 from emb_pipeline.text.words import TOKENIZER, tokenize_sentences
-
-LONGEST_LINE = 10_000
-"""Tokens on one line at most: gensim drops what is behind its ``MAX_WORDS_IN_BATCH``."""
 
 _REMEDY = "write it again with the ingest stage"
 _FACTS = ("n_tokens", "n_sentences", "n_types", "n_documents", "fingerprint")
@@ -175,8 +174,9 @@ def write_tokens(
     documents: Iterable[tuple[str, str]],
     folder: Path,
     *,
-    held_out: Callable[[list[str]], bool] | None = None,
+    held_out: IsHeldOut | None = None,
     max_tokens: int | None = None,
+    workers: int = 1,
 ) -> TokenCorpus:
     """Tokenize documents into a corpus on disk, as a stream.
 
@@ -194,6 +194,8 @@ def write_tokens(
     max_tokens : int, optional
         Stop before the sentence that would pass this number of tokens. It takes the *beginning* of the documents; to
         bring two corpora to equal size use `cut`, which takes sentences from everywhere.
+    workers : int
+        Processes; the corpus does not depend on them. One works where ``max_tokens`` is given, and for a small corpus.
 
     Returns
     -------
@@ -204,31 +206,50 @@ def write_tokens(
     DataError
         No token is left to write.
     """
-    n_documents = n_held_out = n_held_out_tokens = 0
-
-    def keep_sentences() -> Iterator[tuple[int, list[str]]]:
-        nonlocal n_documents, n_held_out, n_held_out_tokens
-        for document, (_, text) in enumerate(documents):
-            n_documents += 1
-            for tokens in tokenize_sentences(text):
-                if held_out is not None and held_out(tokens):
-                    n_held_out += 1
-                    n_held_out_tokens += len(tokens)
-                else:
-                    yield document, tokens
-
+    found = _Found()
     with _Writer(Path(folder)) as writer:
-        for document, tokens in keep_sentences():
-            if max_tokens is not None and writer.n_tokens + len(tokens) > max_tokens:
-                break
-            writer.add(tokens, document)
+        if max_tokens is None:
+            for block in tokenize_in_blocks((text for _, text in documents), held_out, workers=workers):
+                writer.add_block(block, found.n_documents)
+                found.add(len(block.lines_per_document), block.n_held_out, block.n_held_out_tokens)
+        else:
+            for document, tokens in _keep_sentences(documents, held_out, found):
+                if writer.n_tokens + len(tokens) > max_tokens:
+                    break
+                writer.add(tokens, document)
         writer.finish(
-            n_documents=n_documents,
-            n_held_out_sentences=n_held_out,
-            n_held_out_tokens=n_held_out_tokens,
+            n_documents=found.n_documents,
+            n_held_out_sentences=found.n_held_out,
+            n_held_out_tokens=found.n_held_out_tokens,
             max_tokens=max_tokens,
         )
     return TokenCorpus(folder)
+
+
+@dataclass
+class _Found:
+    """Documents that were read, and what was left out of them."""
+
+    n_documents: int = 0
+    n_held_out: int = 0
+    n_held_out_tokens: int = 0
+
+    def add(self, n_documents: int, n_held_out: int, n_held_out_tokens: int) -> None:
+        self.n_documents += n_documents
+        self.n_held_out += n_held_out
+        self.n_held_out_tokens += n_held_out_tokens
+
+
+def _keep_sentences(
+    documents: Iterable[tuple[str, str]], held_out: IsHeldOut | None, found: _Found
+) -> Iterator[tuple[int, list[str]]]:
+    for document, (_, text) in enumerate(documents):
+        found.add(1, 0, 0)
+        for tokens in tokenize_sentences(text):
+            if held_out is not None and held_out(tokens):
+                found.add(0, 1, len(tokens))
+            else:
+                yield document, tokens
 
 
 def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
@@ -318,7 +339,7 @@ class _Writer:
         self.n_tokens = self.n_sentences = 0
         self._counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
-        self._pending: list[list[str]] = []
+        self._pending: list[str] = []
         self._sentences_per_document = array("I")
 
     def __enter__(self) -> _Writer:
@@ -337,12 +358,21 @@ class _Writer:
     def add(self, tokens: list[str], document: int) -> None:
         self.n_tokens += len(tokens)
         self._open(document + 1)
-        for start in range(0, len(tokens), LONGEST_LINE):
-            self._pending.append(tokens[start : start + LONGEST_LINE])
-            self.n_sentences += 1
-            self._sentences_per_document[document] += 1
+        lines = split_line(tokens)
+        self._counts.update(tokens)
+        self._pending += lines
+        self.n_sentences += len(lines)
+        self._sentences_per_document[document] += len(lines)
         if len(self._pending) >= 1_000:
             self._flush()
+
+    def add_block(self, block: TokenBlock, first_document: int) -> None:
+        self._open(first_document)
+        self._sentences_per_document.extend(block.lines_per_document)
+        self.n_sentences += sum(block.lines_per_document)
+        self.n_tokens += block.counts.total()
+        self._counts.update(block.counts)
+        self._write(block.lines)
 
     def finish(self, *, n_documents: int, **facts: object) -> None:
         self._flush()
@@ -358,7 +388,8 @@ class _Writer:
                 if held_out
                 else "check which files and which column its sources name",
             )
-        tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
+        # Two passes, of which the second keeps the order among equals: no tuple for each token.
+        tokens = sorted(sorted(self._counts), key=self._counts.__getitem__, reverse=True)
         table = pa.table(
             {
                 "token": pa.array(tokens, pa.string()),
@@ -390,8 +421,9 @@ class _Writer:
 
     def _flush(self) -> None:
         if self._pending:
-            self._counts.update(chain.from_iterable(self._pending))
-            block = ("\n".join(map(" ".join, self._pending)) + "\n").encode()
-            self._hash.update(block)
-            self._lines.write(block)
+            self._write(encode_lines(self._pending))
             self._pending.clear()
+
+    def _write(self, lines: bytes) -> None:
+        self._hash.update(lines)
+        self._lines.write(lines)

@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import Recommender, TaskRecommender
+from emb_pipeline.embeddings.recommenders import item_knn
 from emb_pipeline.embeddings.recommenders.als import Als
 from emb_pipeline.embeddings.recommenders.attribute_ease import AttributeEase
 from emb_pipeline.embeddings.recommenders.ease import Ease
@@ -29,6 +30,8 @@ from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.embeddings.recommenders.user_attributes import UserAttributes
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.free_memory import MEMORY_GB
 
 # Three users, the oldest first: 0 took items 2, 0, 1; 1 took 1, 0; 2 took 3.
 LOG = Interactions(np.array([0, 0, 0, 1, 1, 2]), np.array([2, 0, 1, 1, 0, 3]), 3, 4)
@@ -215,3 +218,30 @@ def test_ease_takes_its_regularisations_in_order() -> None:
     assert [setting["regularisation"] for setting, _ in Ease(EaseOptions(regularizations=(5, 1))).candidates(LOG)] == [5, 1]
     options = ItemKnnOptions(shrinkages=(0, 9), neighbors=(1, None))
     assert len(list(ItemKnn(options).candidates(LOG))) == 4
+
+
+def test_ease_is_refused_before_it_takes_memory_that_is_not_there() -> None:
+    many = Interactions(np.array([0, 0]), np.array([0, 999_999]), 1, 1_000_000)
+    for method in (Ease(), AttributeEase(AttributeEaseOptions(), sp.csr_array((1_000_000, 2)))):
+        with pytest.raises(DataError, match=r"ease on 1,000,000 items: it would need 24,000.0 GB .*; raise 'core'"):
+            next(iter(method.candidates(many)))
+    assert next(iter(ItemKnn().candidates(many)))[1].similarities.nnz == 2
+
+
+def test_all_neighbors_are_not_tried_where_they_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(MEMORY_GB, "0.001")
+    options = ItemKnnOptions(shrinkages=(0,), neighbors=(2, None))
+    assert [setting["neighbors"] for setting, _ in ItemKnn(options).candidates(LOG)] == [2]
+    assert "'neighbors: null' is not tried" in caplog.text
+    with pytest.raises(DataError, match="give numbers of neighbors"):
+        next(iter(ItemKnn(ItemKnnOptions(shrinkages=(0,), neighbors=(None,))).candidates(LOG)))
+
+
+def test_neighbors_do_not_depend_on_the_items_that_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = two_camps()
+    whole = ItemKnn().fit(log, {"shrinkage": 1.0, "neighbors": 3})
+    monkeypatch.setattr(item_knn, "_PAIRS_PER_BLOCK", 10)
+    parts = ItemKnn().fit(log, {"shrinkage": 1.0, "neighbors": 3})
+    assert (whole.similarities != parts.similarities).nnz == 0 and parts.similarities.nnz == 12 * 3

@@ -19,7 +19,10 @@ from emb_pipeline.embeddings.protocols import (
     similarity_of,
 )
 from emb_pipeline.errors import DataError
+from emb_pipeline.storage.vector_rows import allocate_rows, split_rows
 from emb_pipeline.text.texts import Texts
+
+_CHECKED_TOGETHER = 1 << 24
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
@@ -58,7 +61,10 @@ def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
         raise ValueError(f"{name}: the encoder gave an array of shape {vectors.shape} for {n_texts} texts")
     is_sparse = sp.issparse(vectors)
     made = sp.csr_array(vectors).astype(np.float32) if is_sparse else np.ascontiguousarray(vectors, dtype=np.float32)
-    if not np.isfinite(made.data if is_sparse else made).all():
+    values = made.data if is_sparse else made
+    if not all(
+        np.isfinite(values[rows]).all() for rows in split_rows(len(values), _CHECKED_TOGETHER if is_sparse else 1 << 15)
+    ):
         raise ValueError(f"{name}: the encoder gave values that are not finite")
     return made
 
@@ -183,7 +189,10 @@ def unit_length(vectors: Vectors) -> Vectors:
         scaled = vectors.copy()
         scaled.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(vectors.indptr)).astype(np.float32)
         return scaled
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1)[:, None], dtype=np.float32)
+    scaled = allocate_rows(vectors.shape)
+    for rows in split_rows(len(vectors)):
+        scaled[rows] = vectors[rows] / np.where(lengths[rows] > 0, lengths[rows], 1)[:, None]
+    return scaled
 
 
 def _row_lengths(vectors: Vectors) -> np.ndarray:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.recommenders.by_attributes import ByAttributes
-from emb_pipeline.embeddings.recommenders.ease import EaseRecommender, solve_ease
+from emb_pipeline.embeddings.recommenders.ease import EaseRecommender, compute_gram, require_room, solve_ease
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import AttributeEaseOptions
 
@@ -49,6 +48,7 @@ class AttributeEase:
 
     def fit(self, interactions: Interactions, setting: Setting) -> EaseRecommender:
         """The weights of one setting; time grows with the third power of the number of items, cold ones included."""
-        gram = (interactions.confidence.T @ interactions.confidence).toarray().astype(np.float64)
-        gram += float(setting["item_weight"] or 0) * (self.items @ self.items.T).toarray()
+        require_room("attribute_ease", interactions.n_items)
+        gram = compute_gram(interactions)
+        gram += (float(setting["item_weight"] or 0) * (self.items @ self.items.T)).toarray()
         return EaseRecommender(interactions.confidence, solve_ease(gram, float(setting["regularisation"] or 0)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,6 +13,12 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import ItemKnnOptions
+from emb_pipeline.storage.free_memory import find_free_memory, require_memory
+
+_LOG = logging.getLogger(__name__)
+_PAIRS_PER_BLOCK = 1 << 22
+_BYTES_PER_PAIR = 30.0
+"""Of a pair of items with common users: ranked, and twice as an entry of a sparse matrix when all neighbors are kept."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +34,18 @@ class ItemKnn:
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, ItemKnnRecommender]]:
         """One for each shrinkage and number of neighbors."""
-        common = _common_users(interactions)
+        limits = _leave_out_what_does_not_fit(interactions, self.options.neighbors)
         for shrinkage in self.options.shrinkages:
-            ranked = _strongest_first(interactions, common, shrinkage)
-            for neighbors in self.options.neighbors:
+            ranked = _rank_neighbors(interactions, shrinkage, _find_most(limits))
+            for neighbors in limits:
                 setting = {"shrinkage": shrinkage, "neighbors": neighbors}
                 yield setting, ItemKnnRecommender(interactions.confidence, ranked.first(neighbors))
 
     def fit(self, interactions: Interactions, setting: Setting) -> ItemKnnRecommender:
         """The neighbors of each item."""
-        ranked = _strongest_first(interactions, _common_users(interactions), float(setting["shrinkage"] or 0))
-        return ItemKnnRecommender(interactions.confidence, ranked.first(setting["neighbors"]))
+        neighbors = setting["neighbors"]
+        ranked = _rank_neighbors(interactions, float(setting["shrinkage"] or 0), neighbors)
+        return ItemKnnRecommender(interactions.confidence, ranked.first(neighbors))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,35 +80,100 @@ class ItemKnnRecommender:
         return summed
 
 
-def _common_users(interactions: Interactions) -> sp.csr_array:
-    common = sp.csr_array(interactions.confidence.T @ interactions.confidence)
-    common.setdiag(0)
-    common.eliminate_zeros()
-    return common
-
-
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """Similar items of each item, the most similar first; of equal ones the first column."""
+    """Similar items of each item, the most similar first; of equal ones the first column.
 
-    items: np.ndarray
+    Attributes
+    ----------
+    others : ndarray of shape (n_pairs,), int32
+        Similar items, those of one item after those of the other.
+    similarities : ndarray of shape (n_pairs,), float32
+    starts : ndarray of shape (n_items + 1,), int64
+        Where each item's start.
+    """
+
     others: np.ndarray
     similarities: np.ndarray
-    places: np.ndarray
-    n_items: int
+    starts: np.ndarray
 
     def first(self, neighbors: float | None) -> sp.csr_array:
         """Similarities to the first few: what an item that was taken gives to those that it is a neighbour of."""
-        kept = slice(None) if neighbors is None else self.places < neighbors
-        entries = (self.similarities[kept], (self.others[kept], self.items[kept]))
-        return sp.csr_array(entries, shape=(self.n_items, self.n_items))
+        others, similarities, starts = self.others, self.similarities, self.starts
+        n_items, counts = len(starts) - 1, np.diff(starts)
+        if neighbors is not None and counts.max(initial=0) > neighbors:
+            kept = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) < neighbors
+            others, similarities = others[kept], similarities[kept]
+            starts = np.concatenate([[0], np.cumsum(np.minimum(counts, int(neighbors)))])
+        if starts[-1] <= np.iinfo(np.int32).max:
+            starts = starts.astype(np.int32)
+        return sp.csc_array((similarities, others, starts), shape=(n_items, n_items)).tocsr()
 
 
-def _strongest_first(interactions: Interactions, common: sp.csr_array, shrinkage: float) -> _Ranked:
+def _rank_neighbors(interactions: Interactions, shrinkage: float, most: float | None) -> _Ranked:
+    """Rank the items that have users in common with each item, some items at a time, and keep the first ``most`` of each."""
     weights = interactions.weights if interactions.weights is not None else np.ones(len(interactions.items))
     counts = np.bincount(interactions.items, weights.astype(np.float64) ** 2, minlength=interactions.n_items)
-    items = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
-    values = common.data / (np.sqrt(counts[items] * counts[common.indices]) + shrinkage)
-    order = np.lexsort((common.indices, -values, items))
-    places = np.arange(len(order)) - common.indptr[items]
-    return _Ranked(items, common.indices[order], values[order].astype(np.float32), places, common.shape[0])
+    parts, lengths = [], []
+    for first, common in _count_common_users(interactions):
+        rows, others = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr)), common.indices
+        kept = (others != first + rows) & (common.data != 0)
+        rows, others = rows[kept], others[kept]
+        values = common.data[kept] / (np.sqrt(counts[first + rows] * counts[others]) + shrinkage)
+        order = np.lexsort((others, -values, rows))
+        found = np.bincount(rows, minlength=common.shape[0])
+        if most is not None and found.max(initial=0) > most:
+            places = np.arange(len(order)) - np.repeat(np.cumsum(found) - found, found)
+            order = order[places < most]
+        parts.append((others[order].astype(np.int32), values[order].astype(np.float32)))
+        lengths.append(found if most is None else np.minimum(found, int(most)))
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    others, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Ranked(others, similarities, starts)
+
+
+def _count_common_users(interactions: Interactions) -> Iterator[tuple[int, sp.csr_array]]:
+    """Count the users that some items have in common with all items: the first of these items, and a row for each."""
+    takers = interactions.confidence.T.tocsr()
+    for start, end in pairwise(_cut_items(interactions)):
+        yield start, sp.csr_array(takers[start:end] @ interactions.confidence)
+
+
+def _cut_items(interactions: Interactions) -> list[int]:
+    """Cut the items where a block has at most so many pairs, or one item."""
+    ends = np.cumsum(_bound_pairs(interactions))
+    cuts = np.searchsorted(ends, np.arange(_PAIRS_PER_BLOCK, ends[-1], _PAIRS_PER_BLOCK), side="right")
+    made: list[int] = np.unique([0, *cuts, interactions.n_items]).tolist()
+    return made
+
+
+def _bound_pairs(interactions: Interactions) -> np.ndarray:
+    """Give the most items that each item can have users in common with: shape (n_items,)."""
+    taken = np.diff(interactions.starts)
+    met = np.bincount(interactions.items, taken[interactions.users], minlength=interactions.n_items)
+    return np.minimum(met, interactions.n_items)
+
+
+def _leave_out_what_does_not_fit(interactions: Interactions, limits: Sequence[int | None]) -> Sequence[int | None]:
+    """Leave out "all neighbors" where they may not fit in memory, and something else is to be tried."""
+    finite = [each for each in limits if each is not None]
+    if len(finite) == len(limits):
+        return limits
+    needed, free = _BYTES_PER_PAIR * float(_bound_pairs(interactions).sum()), find_free_memory()
+    if needed <= free:
+        return limits
+    if not finite:
+        remedy = "give numbers of neighbors in place of null"
+        require_memory(f"item_knn with all neighbors of {interactions.n_items:,} items", needed, remedy, free=free)
+    _LOG.warning(
+        "item_knn: 'neighbors: null' is not tried: all neighbors of %d items may need %.1f GB of memory; %.1f GB are free",
+        interactions.n_items,
+        needed / 1e9,
+        free / 1e9,
+    )
+    return finite
+
+
+def _find_most(limits: Sequence[int | None]) -> int | None:
+    finite = [each for each in limits if each is not None]
+    return max(finite) if len(finite) == len(limits) else None

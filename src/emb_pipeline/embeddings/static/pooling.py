@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from emb_pipeline.embeddings.static.options import PooledOptions, Pooling
+from emb_pipeline.storage.vector_rows import allocate_rows, split_rows
 from emb_pipeline.text.texts import DocumentTerms, Texts
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ class PooledEncoder:
         -------
         ndarray of shape (n_texts, dim), float32
         """
-        means = self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
-        if self.pooling == "sif":
-            means -= np.outer(means @ self._average_text, self._average_text)
-        return means
+        return self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
 
     def encode_words(self, words: Sequence[str]) -> np.ndarray:
         """Vectors of single tokens, each the plain mean over the words that the project's tokeniser finds in it.
@@ -139,9 +137,15 @@ class PooledEncoder:
     def _weighted_means(self, terms: DocumentTerms) -> np.ndarray:
         vectors, corpus_counts = self.vectors.lookup(terms.vocabulary)
         weights = self.weights_of(corpus_counts)
-        totals = terms.counts @ weights
-        sums = terms.counts @ (vectors * weights[:, None])
-        means: np.ndarray = np.divide(sums, totals[:, None], out=np.zeros_like(sums), where=totals[:, None] > 0)
+        weighted = vectors * weights[:, None]
+        means = allocate_rows((terms.counts.shape[0], vectors.shape[1]))
+        for rows in split_rows(len(means)):
+            counts = terms.counts if len(means) == rows.stop - rows.start else terms.counts[rows]
+            totals, part = (counts @ weights)[:, None], means[rows]
+            part[:] = 0
+            np.divide(counts @ weighted, totals, out=part, where=totals > 0)
+            if self.pooling == "sif":
+                part -= np.outer(part @ self._average_text, self._average_text)
         return means
 
     @cached_property

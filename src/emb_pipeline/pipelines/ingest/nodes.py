@@ -40,14 +40,15 @@ def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tupl
 
 
 def tokenize_corpus(
-    documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
+    documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, workers: int, *tasks: Tables
 ) -> TokenCorpus:
     """Split documents into sentences of tokens, without those that are, or have inside, a sentence of held-out text."""
     held_out = (
         HeldOut(text for task in tasks for text in list_held_out_texts(task)) if options.held_out == "remove" else None
     )
     try:
-        return write_tokens(documents, _name_scratch(folders), held_out=held_out.is_held_out if held_out else None)
+        keep_out = held_out.is_held_out if held_out else None
+        return write_tokens(documents, _name_scratch(folders), held_out=keep_out, workers=workers)
     except EmptyCorpusError as error:
         path: Path | None = getattr(documents, "path", None)
         raise DataError(f"corpus {path.parent.name}" if path else "a corpus", error.reason, error.remedy) from error

@@ -51,7 +51,7 @@ def _ingest_corpus(corpus: str, experiment: Experiment) -> Pipeline:
             node(nodes.read_corpus, ["params:definition", "params:folders"], "documents", name="read"),
             node(
                 nodes.tokenize_corpus,
-                ["documents", "params:options", "params:folders", *examples],
+                ["documents", "params:options", "params:folders", "params:workers", *examples],
                 "sentences",
                 name="tokenize",
             ),
@@ -64,6 +64,7 @@ def _ingest_corpus(corpus: str, experiment: Experiment) -> Pipeline:
             "params:definition": f"params:corpora.{corpus}",
             "params:options": "params:corpus_options",
             "params:folders": "params:folders",
+            "params:workers": "params:training.workers",
         },
         tags=[STAGE, corpus],
     )

@@ -28,17 +28,11 @@ def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array, ties: TieOrder) ->
     csr_array of shape (n_users, n_items), int64
         The ranks, from 1, where ``wanted`` is not 0.
     """
+    # numba takes half a second to import; what does not rank needs none.
+    from emb_pipeline.embeddings.ranking_kernels import count_in_front
+
     ranks = np.empty(wanted.nnz, dtype=np.int64)
-    for row in range(len(scores)):
-        of_user = scores[row]
-        for place in range(wanted.indptr[row], wanted.indptr[row + 1]):
-            item = wanted.indices[place]
-            equal = np.flatnonzero(of_user == of_user[item])
-            in_front = 0
-            if len(equal) > 1:
-                keys, own = ties.keys(row, equal), ties.keys(row, np.array([item]))
-                in_front = (keys < own).sum() + (equal[keys == own] < item).sum()
-            ranks[place] = 1 + (of_user > of_user[item]).sum() + in_front
+    count_in_front(scores, wanted.indptr, wanted.indices, ties.rows, ties.columns, ranks)
     return sp.csr_array((ranks, wanted.indices, wanted.indptr), shape=wanted.shape)
 
 

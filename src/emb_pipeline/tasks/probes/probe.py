@@ -17,10 +17,13 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.options import FoldOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
-from emb_pipeline.tasks.probes.regression import Features, Regression, Solution
+from emb_pipeline.tasks.probes.regression import Features, Regression, Solution, count_bytes
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Axes, axes_of
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
+
+_LARGEST_COPIES = 1 << 30
+"""Bytes of all inner folds' training rows up to which they are held at once; of more, a fold's are taken for each fit."""
 
 Judgment = tuple[dict[str, float], np.ndarray, np.ndarray]
 """Summaries, ``log_loss`` among them; quality and log likelihood of each row."""
@@ -238,17 +241,24 @@ class _InnerFolds(Generic[Solution]):
 
     def scorer(self) -> Scorer[Solution]:
         """Build models of all folds that start from nothing; their solution is the mean."""
-        models = [
-            self._response.start_regression(self._features[self._folds != fold], np.flatnonzero(self._folds != fold))
-            for fold in np.unique(self._folds)
-        ]
+        folds = [(self._folds != fold, self._folds == fold) for fold in np.unique(self._folds)]
+        starts: list[Solution | None] = [None] * len(folds)
+        keep_models = count_bytes(self._features) * len(folds) <= _LARGEST_COPIES
+        models: list[Regression[Solution]] = []
+        if keep_models:
+            models = [self._response.start_regression(self._features[rows], np.flatnonzero(rows)) for rows, _ in folds]
 
         def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, Solution]:
             predicted, solutions = self._response.hold_out(), []
-            for fold, model in zip(np.unique(self._folds), models, strict=True):
-                held_out = self._folds == fold
+            for number, (rows, held_out) in enumerate(folds):
+                if keep_models:
+                    model = models[number]
+                else:  # the same fit: a model starts from the last solution, and keeps nothing else
+                    model = self._response.start_regression(self._features[rows], np.flatnonzero(rows), starts[number])
                 fitted = model.fit(c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
+                del model
                 predicted.add(held_out, fitted.predict(self._features[held_out]))
+                starts[number] = fitted
                 solutions.append(fitted)
             return *predicted.judge(), mean_of(solutions)
 

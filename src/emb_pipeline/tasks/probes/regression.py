@@ -12,10 +12,12 @@ from typing import Generic, TypeAlias, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.storage.vector_rows import split_rows
 from emb_pipeline.tasks.probes.lbfgs import minimise
 from emb_pipeline.tasks.probes.softmax_kernels import sparse_product
 
 Features: TypeAlias = np.ndarray | sp.csr_array
+_ROWS_AT_A_TIME = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,7 @@ class PenalizedRegression(Regression[Solution]):
         self._features = features
         self._transposed = sp.csr_array(features.T) if sp.issparse(features) else None
         self._ones = np.ones(features.shape[0], dtype=np.float32)
-        squares = sp.csr_array(features).power(2) if sp.issparse(features) else np.square(features)
-        self._mean_squares = np.asarray(squares.mean(axis=0), dtype=np.float32).ravel()
+        self._mean_squares = _compute_mean_squares(features)
         self._kind = type(start)
         self._fit = self._evaluate_fit(start)
         self.iterations = 0
@@ -166,12 +167,30 @@ class Fit(Generic[Solution]):
     intercept_gradient: np.ndarray
 
 
+def count_bytes(features: Features) -> int:
+    """Count the bytes of features, with the indices of sparse ones."""
+    parts = (features.data, features.indices, features.indptr) if isinstance(features, sp.csr_array) else (features,)
+    return sum(part.nbytes for part in parts)
+
+
 def _multiply(left: Features, right: np.ndarray) -> np.ndarray:
     if isinstance(left, np.ndarray):
         return np.asarray(left @ right)
     out = np.empty((left.shape[0], right.shape[1]), dtype=np.float32)
     sparse_product(left.indptr, left.indices, left.data, right, out)
     return out
+
+
+def _compute_mean_squares(features: Features) -> np.ndarray:
+    if sp.issparse(features):
+        return np.asarray(sp.csr_array(features).power(2).mean(axis=0), dtype=np.float32).ravel()
+    sums = np.zeros(features.shape[1])
+    parts = list(split_rows(len(features), _ROWS_AT_A_TIME))
+    if len(parts) == 1:
+        return np.asarray(np.square(features).mean(axis=0), dtype=np.float32)
+    for rows in parts:
+        sums += np.einsum("ij,ij->j", features[rows], features[rows], dtype=np.float64)
+    return (sums / len(features)).astype(np.float32)
 
 
 def _compute_squared_length(weights: np.ndarray) -> float:

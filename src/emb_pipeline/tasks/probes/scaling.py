@@ -8,7 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import varying_deviations
+from emb_pipeline.storage.vector_rows import split_rows
 from emb_pipeline.tasks.probes.regression import Features
+
+_ROWS_AT_A_TIME = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +31,17 @@ class Scaler:
         if sp.issparse(features) or not standardize:
             return cls(None, None)
         mean = _compute_mean(features, weights)
-        deviation = np.sqrt(_compute_mean(np.square(features - mean.astype(np.float32)), weights))
+        deviation = np.sqrt(_compute_variance(features, mean.astype(np.float32), weights))
         return cls(mean.astype(np.float32), varying_deviations(deviation, mean).astype(np.float32))
 
     def scale(self, features: Features) -> Features:
         """Scale rows: float32."""
         if self.mean is None:
             return features
-        return np.asarray((features - self.mean) / self.deviation, dtype=np.float32)
+        scaled = np.empty(features.shape, dtype=np.float32)
+        for rows in split_rows(len(features)):
+            scaled[rows] = (features[rows] - self.mean) / self.deviation
+        return scaled
 
 
 def mean_squared_length(features: Features, weights: np.ndarray | None = None) -> float:
@@ -45,6 +51,16 @@ def mean_squared_length(features: Features, weights: np.ndarray | None = None) -
     else:
         squares = np.einsum("ij,ij->i", features, features, dtype=np.float64)
     return float(np.average(squares, weights=weights))
+
+
+def _compute_variance(features: np.ndarray, mean: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    parts = list(split_rows(len(features), _ROWS_AT_A_TIME))
+    if len(parts) == 1 or weights is not None:
+        return _compute_mean(np.square(features - mean), weights)
+    sums = np.zeros(features.shape[1])
+    for rows in parts:
+        sums += np.square(features[rows] - mean).sum(axis=0, dtype=np.float64)
+    return sums / len(features)
 
 
 def _compute_mean(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

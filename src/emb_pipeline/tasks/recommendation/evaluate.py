@@ -125,7 +125,7 @@ def evaluate_recommendation(
             "setting": dict(choice.setting),
             "validation_ndcg@10": choice.value,
             "settings_tried": choice.n_tried,
-            "users_tuned_on": len(task.tuning.users),
+            "users_tuned_on": len(draw_tuned_users(task.tuning, options)),
         },
     )
 
@@ -140,15 +140,23 @@ class Choice:
 
 
 def choose_setting(recommender: TaskRecommender, phase: Phase, options: RecommendationOptions) -> Choice:
-    """Choose the setting with the highest mean nDCG@10 of a phase; of equal ones the first."""
+    """Choose the setting with the highest mean nDCG@10 of a phase's users (or of some of them); of equal ones the first."""
     best: Choice | None = None
-    n_tried = 0
+    n_tried, users = 0, draw_tuned_users(phase, options)
     for n_tried, (setting, fitted) in enumerate(recommender.candidates(phase.learnt), 1):
-        value = float(_compute_gains(_rank_wanted(fitted, phase, options))[f"ndcg@{CUTOFF}"].mean())
+        value = float(_compute_gains(_rank_wanted(fitted, phase, users, options))[f"ndcg@{CUTOFF}"].mean())
         if best is None or value > best.value:
             best = Choice(setting, value, n_tried)
     assert best is not None
     return Choice(best.setting, best.value, n_tried)
+
+
+def draw_tuned_users(phase: Phase, options: RecommendationOptions) -> np.ndarray:
+    """Draw the users that settings are chosen by: all, or as many as the options allow, by a hash of their names."""
+    if len(phase.users) <= options.most_tuned_users:
+        return phase.users
+    order = np.argsort(phase.ties.rows[phase.users], kind="stable")
+    return np.sort(phase.users[order[: options.most_tuned_users]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,10 +246,14 @@ def _require_attributes(task: RecommendationTask, side: Literal["user", "item"])
 
 
 def _rank_wanted(
-    fitted: Recommender, phase: Phase, options: RecommendationOptions, only: np.ndarray | None = None
+    fitted: Recommender,
+    phase: Phase,
+    users: np.ndarray,
+    options: RecommendationOptions,
+    only: np.ndarray | None = None,
 ) -> sp.csr_array:
-    """Rank what a phase's users want; among ``only`` these items, for the users that want one of them."""
-    wanted, users = phase.wanted, phase.users
+    """Rank what users of a phase want; among ``only`` these items, for the users that want one of them."""
+    wanted = phase.wanted
     if only is not None:
         wanted = sp.csr_array(wanted.multiply(only[None, :]))
         wanted.eliminate_zeros()
@@ -287,7 +299,7 @@ def _score_users(
     task: RecommendationTask, fitted: Recommender, options: RecommendationOptions
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     phase = task.testing
-    ranks, lists = _rank_wanted(fitted, phase, options), _build_lists(fitted, phase, options)
+    ranks, lists = _rank_wanted(fitted, phase, phase.users, options), _build_lists(fitted, phase, options)
     counts, n_items = phase.learnt.counts, len(task.item_ids)
     values = {
         **_compute_gains(ranks),
@@ -298,7 +310,7 @@ def _score_users(
     }
     wants_cold = np.asarray(phase.wanted[phase.users] @ task.is_cold.astype(np.float32)) > 0
     if wants_cold.sum() >= FEWEST_COLD:
-        for name, of_users in _compute_gains(_rank_wanted(fitted, phase, options, only=task.is_cold)).items():
+        for name, of_users in _compute_gains(_rank_wanted(fitted, phase, phase.users, options, only=task.is_cold)).items():
             spread = np.zeros(len(phase.users))
             spread[wants_cold] = of_users
             values[f"{name}_cold"] = compute_ratio(spread, wants_cold.astype(np.float64))

@@ -14,3 +14,6 @@ class RecommendationOptions(EvaluationOptions):
     half_lives: HalfLives = HALF_LIVES
     latency_requests: LatencyRequests = 200
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
+    most_tuned_users: int = Field(
+        default=20_000, ge=10, description="validation users that settings are chosen by at most, drawn by hash"
+    )

@@ -1,0 +1,169 @@
+"""Documents tokenized in blocks, by one process or by several: the blocks are the same, and in the same order."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from emb_pipeline.errors import EmbPipelineError
+from emb_pipeline.text.words import tokenize_sentences
+
+LONGEST_LINE = 10_000
+"""Tokens on one line at most: gensim drops what is behind its ``MAX_WORDS_IN_BATCH``."""
+
+IsHeldOut = Callable[[list[str]], bool]
+
+_CHARACTERS_PER_BLOCK = 1 << 20
+_FEWEST_BLOCKS = 16
+"""A corpus of fewer blocks is tokenized before other processes have started."""
+_AHEAD = 2
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenBlock:
+    """Some consecutive documents as tokens.
+
+    Attributes
+    ----------
+    lines : bytes
+        One sentence per line, tokens separated by one space; longer ones than `LONGEST_LINE` are several lines.
+    counts : Counter
+        Frequency of each token.
+    lines_per_document : array of unsigned int
+        Lines of each document.
+    n_held_out, n_held_out_tokens : int
+        Sentences that were left out, and their tokens.
+    """
+
+    lines: bytes
+    counts: Counter[str]
+    lines_per_document: array[int]
+    n_held_out: int
+    n_held_out_tokens: int
+
+
+def tokenize_in_blocks(
+    texts: Iterable[str], is_held_out: IsHeldOut | None = None, *, workers: int = 1
+) -> Iterator[TokenBlock]:
+    """Tokenize the texts of documents, a million characters or one document at a time.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Read as they are needed: at most two blocks for each process are ahead of what was yielded.
+    is_held_out : callable of a sentence's tokens, optional
+        True for sentences to leave out. It is sent to other processes.
+    workers : int
+        Processes. With 1, and for a small corpus, this one does all.
+    """
+    blocks = _group_texts(texts)
+    if workers > 1 and multiprocessing.current_process().daemon:
+        _LOG.warning("one process tokenizes, not %d: this one may not start others", workers)
+        workers = 1
+    if workers > 1:
+        first = list(islice(blocks, _FEWEST_BLOCKS))
+        blocks = chain(first, blocks)
+        if len(first) == _FEWEST_BLOCKS:
+            yield from _tokenize_in_parallel(blocks, is_held_out, workers)
+            return
+    for block in blocks:
+        yield tokenize_block(block, is_held_out)
+
+
+def tokenize_block(texts: Iterable[str], is_held_out: IsHeldOut | None = None) -> TokenBlock:
+    """Tokenize the texts of some documents."""
+    lines: list[str] = []
+    counts: Counter[str] = Counter()
+    per_document = array("I")
+    n_held_out = n_held_out_tokens = 0
+    for text in texts:
+        n_before = len(lines)
+        kept: list[str] = []
+        for tokens in tokenize_sentences(text):
+            if is_held_out is not None and is_held_out(tokens):
+                n_held_out += 1
+                n_held_out_tokens += len(tokens)
+                continue
+            kept += tokens
+            lines += split_line(tokens)
+        counts.update(kept)
+        per_document.append(len(lines) - n_before)
+    return TokenBlock(encode_lines(lines), counts, per_document, n_held_out, n_held_out_tokens)
+
+
+def split_line(tokens: list[str]) -> list[str]:
+    """Write the tokens of a sentence as lines of `LONGEST_LINE` tokens at most."""
+    if len(tokens) <= LONGEST_LINE:
+        return [" ".join(tokens)]
+    return [" ".join(tokens[start : start + LONGEST_LINE]) for start in range(0, len(tokens), LONGEST_LINE)]
+
+
+def encode_lines(lines: Iterable[str]) -> bytes:
+    """Encode lines, each with its end."""
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _group_texts(texts: Iterable[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    length = 0
+    for text in texts:
+        group.append(text)
+        length += len(text)
+        if length >= _CHARACTERS_PER_BLOCK:
+            yield group
+            group, length = [], 0
+    if group:
+        yield group
+
+
+def _tokenize_in_parallel(blocks: Iterable[list[str]], is_held_out: IsHeldOut | None, workers: int) -> Iterator[TokenBlock]:
+    # A new process, and no copy of this one: its other threads may hold locks.
+    context = multiprocessing.get_context("spawn")
+    started = (is_held_out, os.getpid())
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=started) as pool:
+        pending: deque[Future[TokenBlock]] = deque()
+        try:
+            for block in blocks:
+                if len(pending) == _AHEAD * workers:
+                    yield pending.popleft().result()
+                pending.append(pool.submit(_tokenize_in_worker, block))
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise EmbPipelineError(
+                "tokenizing", "a process was killed, most often because memory ran out", "set training.workers to 1"
+            ) from error
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+_is_held_out: IsHeldOut | None = None
+
+
+def _start_worker(is_held_out: IsHeldOut | None, parent: int) -> None:
+    global _is_held_out
+    _is_held_out = is_held_out
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it was killed: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _tokenize_in_worker(texts: list[str]) -> TokenBlock:
+    return tokenize_block(texts, _is_held_out)
