@@ -12,6 +12,7 @@ own (`benchmarks/measured.py`).
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,10 @@ def run_step(step: str, folder: Path, megabytes: float, workers: int, sentences:
     if step == "tokenize":
         more = {"workers": workers} if workers > 1 else {}
         corpus = write_tokens(documents.load(), folder / "tokens", **more)
-        return f"{corpus.n_tokens:,} tokens of {corpus.manifest['n_types']:,} types, {corpus.fingerprint[:8]}"
+        own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        shares = f"{own.ru_utime + own.ru_stime:.1f} s here, {others.ru_utime + others.ru_stime:.1f} s in other processes"
+        types = corpus.manifest["n_types"]
+        return f"{corpus.n_tokens:,} tokens of {types:,} types, {corpus.fingerprint[:8]}; {shares}"
     from emb_pipeline.embeddings import factory
     from emb_pipeline.embeddings.registry import METHODS
     from emb_pipeline.embeddings.training.request import TrainingRequest

@@ -1,6 +1,6 @@
 """A corpus as numbers: the token stream that trainers of word vectors read.
 
-    tokens.txt, vocabulary ──► ids.arrow (Arrow IPC file, ``ids: list<int32>``) ──► IdStream (views of the mapped file)
+    tokens.txt, numbers of words ──► ids.arrow (Arrow IPC file, ``ids: list<int32>``) ──► IdStream (views of the mapped file)
 
 A row is a line of ``tokens.txt``, an id the word's row in ``vocabulary.parquet``. Words are ranked by frequency there, so
 one stream serves every ``min_count``: who knows the commonest n words passes over the ids from n on.
@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import add_seal, is_sealed, seal
@@ -66,14 +65,18 @@ class IdStream:
     n_types: int
 
 
-def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
+def write_ids(tokens_path: Path, numbers: BinaryIO, id_of: np.ndarray, words: pa.ChunkedArray, path: Path) -> None:
     """Write the id stream of a LineSentence file, in constant memory but for the vocabulary.
 
     Parameters
     ----------
     tokens_path : Path
         One sentence per line, tokens separated by one space.
-    words : pa.Array
+    numbers : file
+        A number for each token, int32, in their order.
+    id_of : ndarray of shape (n_words,), int32
+        The id of each number.
+    words : pa.ChunkedArray
         Strings, all that the file holds; a word's place is its id.
     path : Path
         Where the stream goes.
@@ -86,11 +89,15 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
     schema = add_seal(pa.schema([("ids", pa.list_(pa.int32()))]))
     # Not compressed: only then is what is read the mapped file itself.
     with tokens_path.open("rb") as text, pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        keys = pc.binary_join_element_wise(words, "", " ").cast(pa.binary())
-        # Arrow hashes the vocabulary again for each block, so that small blocks would take longer.
         while block := text.read(_BYTES_AT_A_TIME) + text.readline():
-            for ids, ends in _cut_into_batches(*_find_ids_and_ends(block, keys)):
-                rows = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), ids)
+            ends = _find_line_ends(block)
+            # A token has a separator behind it; one with white space inside has several.
+            ids = id_of[np.frombuffer(numbers.read(4 * int(ends[-1])), dtype=np.int32)]
+            if len(ids) < ends[-1]:
+                other = _find_other_word(tokens_path, numbers, id_of, words)
+                raise ValueError(f"{other!r} is no word of the corpus: a token held white space")
+            for part, borders in _cut_into_batches(pa.array(ids), ends):
+                rows = pa.ListArray.from_arrays(pa.array(borders, pa.int32()), part)
                 writer.write_batch(pa.record_batch([rows], schema=schema))
     seal(path)
 
@@ -133,19 +140,19 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
     return IdStream(tuple(batches), n_tokens, n_types)
 
 
-def _find_ids_and_ends(block: bytes, keys: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Find ids of some whole lines, and where each line ends among them."""
-    separators = np.flatnonzero(np.isin(np.frombuffer(block, np.uint8), (_BLANK, _LINE_END)))
-    # Each token keeps the blank behind it, and so do the keys: the text itself is the array of tokens.
-    borders = np.concatenate([[0], separators + 1]).astype(np.int32)
-    blanks = pa.py_buffer(block.replace(b"\n", b" "))
-    tokens = pa.Array.from_buffers(pa.binary(), len(separators), [None, pa.py_buffer(borders), blanks])
-    ids = pc.index_in(tokens, value_set=keys)
-    if ids.null_count:
-        unknown = tokens[pc.index(ids.is_null(), True).as_py()].as_py()
-        raise ValueError(f"{unknown[:-1].decode(errors='replace')!r} is no word of the corpus: a token held white space")
-    line_ends = np.flatnonzero(np.frombuffer(block, np.uint8)[separators] == _LINE_END) + 1
-    return ids, line_ends
+def _find_line_ends(block: bytes) -> np.ndarray:
+    """Find where each of some whole lines ends among their tokens."""
+    text = np.frombuffer(block, np.uint8)
+    separators = text[(text == _BLANK) | (text == _LINE_END)]
+    return np.flatnonzero(separators == _LINE_END) + 1
+
+
+def _find_other_word(tokens_path: Path, numbers: BinaryIO, id_of: np.ndarray, words: pa.ChunkedArray) -> str:
+    """Find the first word of the text that is not the token of its place."""
+    numbers.seek(0)
+    ids = id_of[np.frombuffer(numbers.read(), dtype=np.int32)].tolist()
+    found = (word for line in tokens_path.open(encoding="utf-8", newline="\n") for word in line[:-1].split(" "))
+    return next(word for word, each in zip_longest(found, ids) if each is None or word != words[each].as_py())
 
 
 def _cut_into_batches(ids: pa.Array, line_ends: np.ndarray) -> Iterator[tuple[pa.Array, np.ndarray]]:

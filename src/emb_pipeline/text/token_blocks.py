@@ -8,12 +8,14 @@ import os
 import threading
 import time
 from array import array
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import chain, islice
+
+import numpy as np
 
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.text.words import tokenize_sentences
@@ -38,8 +40,10 @@ class TokenBlock:
     ----------
     lines : bytes
         One sentence per line, tokens separated by one space; longer ones than `LONGEST_LINE` are several lines.
-    counts : Counter
-        Frequency of each token.
+    words : list of str
+        Different tokens, in the order of their first occurrence.
+    numbers : ndarray of shape (n_tokens,), int32
+        Which of these each token is.
     lines_per_document : array of unsigned int
         Lines of each document.
     n_held_out, n_held_out_tokens : int
@@ -47,7 +51,8 @@ class TokenBlock:
     """
 
     lines: bytes
-    counts: Counter[str]
+    words: list[str]
+    numbers: np.ndarray
     lines_per_document: array[int]
     n_held_out: int
     n_held_out_tokens: int
@@ -84,12 +89,11 @@ def tokenize_in_blocks(
 def tokenize_block(texts: Iterable[str], is_held_out: IsHeldOut | None = None) -> TokenBlock:
     """Tokenize the texts of some documents."""
     lines: list[str] = []
-    counts: Counter[str] = Counter()
+    kept: list[str] = []
     per_document = array("I")
     n_held_out = n_held_out_tokens = 0
     for text in texts:
         n_before = len(lines)
-        kept: list[str] = []
         for tokens in tokenize_sentences(text):
             if is_held_out is not None and is_held_out(tokens):
                 n_held_out += 1
@@ -97,9 +101,30 @@ def tokenize_block(texts: Iterable[str], is_held_out: IsHeldOut | None = None) -
                 continue
             kept += tokens
             lines += split_line(tokens)
-        counts.update(kept)
         per_document.append(len(lines) - n_before)
-    return TokenBlock(encode_lines(lines), counts, per_document, n_held_out, n_held_out_tokens)
+    return build_block(lines, kept, per_document, n_held_out, n_held_out_tokens)
+
+
+def build_block(
+    lines: Iterable[str],
+    tokens: Sequence[str],
+    lines_per_document: array[int],
+    n_held_out: int = 0,
+    n_held_out_tokens: int = 0,
+) -> TokenBlock:
+    """Build a block of lines, and of the tokens in all of them."""
+    numbers = Numbering()
+    of_tokens = np.fromiter(map(numbers.__getitem__, tokens), np.int32, len(tokens))
+    text = "".join(f"{line}\n" for line in lines).encode()
+    return TokenBlock(text, list(numbers), of_tokens, lines_per_document, n_held_out, n_held_out_tokens)
+
+
+class Numbering(dict[str, int]):
+    """A number for each word, in the order in which they are asked for."""
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self)
+        return number
 
 
 def split_line(tokens: list[str]) -> list[str]:
@@ -107,11 +132,6 @@ def split_line(tokens: list[str]) -> list[str]:
     if len(tokens) <= LONGEST_LINE:
         return [" ".join(tokens)]
     return [" ".join(tokens[start : start + LONGEST_LINE]) for start in range(0, len(tokens), LONGEST_LINE)]
-
-
-def encode_lines(lines: Iterable[str]) -> bytes:
-    """Encode lines, each with its end."""
-    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _group_texts(texts: Iterable[str]) -> Iterator[list[str]]:

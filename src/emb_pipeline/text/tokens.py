@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,12 +16,20 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
-from emb_pipeline.text.token_blocks import IsHeldOut, TokenBlock, encode_lines, split_line, tokenize_in_blocks
+from emb_pipeline.text.token_blocks import (
+    IsHeldOut,
+    Numbering,
+    TokenBlock,
+    build_block,
+    split_line,
+    tokenize_in_blocks,
+)
 from emb_pipeline.text.words import TOKENIZER, tokenize_sentences
 
 _REMEDY = "write it again with the ingest stage"
@@ -332,21 +340,26 @@ def _draw(position: int) -> int:
 
 
 class _Writer:
-    """Lines, counts and manifest of a corpus, in a folder that gets its name at the end."""
+    """Lines, words and manifest of a corpus, in a folder that gets its name at the end."""
+
+    _LINES_TOGETHER = 1_000
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.n_tokens = self.n_sentences = 0
-        self._counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
-        self._pending: list[str] = []
+        self._words = Numbering()
+        self._counts = np.zeros(1 << 16, dtype=np.int64)
+        self._lines: list[str] = []
+        self._tokens: list[str] = []
         self._sentences_per_document = array("I")
 
     def __enter__(self) -> _Writer:
         with ExitStack() as entered:
             self._partial = entered.enter_context(write_atomically(self.folder))
             self._partial.mkdir()
-            self._lines: BinaryIO = entered.enter_context((self._partial / "tokens.txt").open("wb"))
+            self._text: BinaryIO = entered.enter_context((self._partial / "tokens.txt").open("wb"))
+            self._numbers: BinaryIO = entered.enter_context(tempfile.TemporaryFile(dir=self._partial))
             self._leave = entered.pop_all()
         return self
 
@@ -356,23 +369,22 @@ class _Writer:
         self._leave.__exit__(kind, error, traceback)
 
     def add(self, tokens: list[str], document: int) -> None:
-        self.n_tokens += len(tokens)
-        self._open(document + 1)
         lines = split_line(tokens)
-        self._counts.update(tokens)
-        self._pending += lines
+        self.n_tokens += len(tokens)
         self.n_sentences += len(lines)
+        self._open(document + 1)
         self._sentences_per_document[document] += len(lines)
-        if len(self._pending) >= 1_000:
+        self._lines += lines
+        self._tokens += tokens
+        if len(self._lines) >= self._LINES_TOGETHER:
             self._flush()
 
     def add_block(self, block: TokenBlock, first_document: int) -> None:
         self._open(first_document)
         self._sentences_per_document.extend(block.lines_per_document)
+        self.n_tokens += len(block.numbers)
         self.n_sentences += sum(block.lines_per_document)
-        self.n_tokens += block.counts.total()
-        self._counts.update(block.counts)
-        self._write(block.lines)
+        self._write(block)
 
     def finish(self, *, n_documents: int, **facts: object) -> None:
         self._flush()
@@ -388,17 +400,16 @@ class _Writer:
                 if held_out
                 else "check which files and which column its sources name",
             )
-        # Two passes, of which the second keeps the order among equals: no tuple for each token.
-        tokens = sorted(sorted(self._counts), key=self._counts.__getitem__, reverse=True)
-        table = pa.table(
-            {
-                "token": pa.array(tokens, pa.string()),
-                "count": pa.array((self._counts[token] for token in tokens), pa.int64()),
-            }
-        )
+        found = pa.table({"token": pa.array(list(self._words), pa.string()), "count": self._counts[: len(self._words)]})
+        self._words.clear()
+        order = pc.sort_indices(found, [("count", "descending"), ("token", "ascending")]).to_numpy()
+        table = found.take(order).combine_chunks()
         write_parquet(table, self._partial / "vocabulary.parquet")
-        self._lines.flush()
-        write_ids(self._partial / "tokens.txt", table["token"].combine_chunks(), self._partial / "ids.arrow")
+        id_of = np.empty(len(order), dtype=np.int32)
+        id_of[order] = np.arange(len(order), dtype=np.int32)
+        self._text.flush()
+        self._numbers.seek(0)
+        write_ids(self._partial / "tokens.txt", self._numbers, id_of, table["token"], self._partial / "ids.arrow")
         self._open(n_documents)
         lengths = pa.table({"sentences": pa.array(np.asarray(self._sentences_per_document, dtype=np.uint32))})
         write_parquet(lengths, self._partial / "documents.parquet")
@@ -406,7 +417,7 @@ class _Writer:
             "tokenizer": TOKENIZER,
             "n_tokens": self.n_tokens,
             "n_sentences": self.n_sentences,
-            "n_types": len(tokens),
+            "n_types": len(order),
             "n_documents": n_documents,
             "fingerprint": self._hash.hexdigest(),
             **facts,
@@ -420,10 +431,16 @@ class _Writer:
             self._sentences_per_document.extend(repeat(0, missing))
 
     def _flush(self) -> None:
-        if self._pending:
-            self._write(encode_lines(self._pending))
-            self._pending.clear()
+        if self._lines:
+            self._write(build_block(self._lines, self._tokens, array("I")))
+            self._lines.clear()
+            self._tokens.clear()
 
-    def _write(self, lines: bytes) -> None:
-        self._hash.update(lines)
-        self._lines.write(lines)
+    def _write(self, block: TokenBlock) -> None:
+        numbers = np.fromiter(map(self._words.__getitem__, block.words), np.int32, len(block.words))
+        if len(self._words) > len(self._counts):
+            self._counts = np.concatenate([self._counts, np.zeros(len(self._words), dtype=np.int64)])
+        self._counts[numbers] += np.bincount(block.numbers, minlength=len(numbers))
+        self._numbers.write(numbers[block.numbers].tobytes())
+        self._hash.update(block.lines)
+        self._text.write(block.lines)
