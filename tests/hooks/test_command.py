@@ -10,7 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from emb_pipeline.cli.commands.run import command
-from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, continue_command, format_kedro_command, read_run_options
+from emb_pipeline.hooks.command import (
+    ACCEPT_STALE,
+    REMAKE_STALE,
+    continue_command,
+    find_worker_count,
+    format_kedro_command,
+    read_run_options,
+)
+from emb_pipeline.runners import ProcessRunner
 
 
 def test_the_whole_default_run_needs_no_option() -> None:
@@ -75,3 +83,9 @@ def test_to_continue_a_run_is_to_repeat_it_for_what_is_missing() -> None:
         "runner": "<kedro.ThreadRunner object at 0x1>",
     }
     assert continue_command(params) == "kedro run --env shop --tags topic --only-missing-outputs --runner ThreadRunner"
+
+
+def test_a_runner_of_the_project_is_named_as_a_command_takes_it_and_says_how_many_nodes_run_at_once() -> None:
+    params = {"runner": str(ProcessRunner(max_workers=3)), "only_missing_outputs": False}
+    assert continue_command(params) == "kedro run --only-missing-outputs --runner emb_pipeline.runners.ProcessRunner"
+    assert find_worker_count(params) == 3

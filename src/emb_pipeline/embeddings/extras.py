@@ -25,6 +25,7 @@ EXTRAS = {
     "sql": ("duckdb",),
     "hf": ("datasets",),
     "mteb": ("mteb",),
+    "dask": ("distributed",),
     "milvus": ("pymilvus",),
     "viz": ("kedro_viz",),
     "notebooks": ("ipykernel",),

@@ -18,6 +18,8 @@ ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
 REMAKE_STALE = "EMB_PIPELINE_REMAKE_STALE"
 """Environment variable that has stale results made again; ``kedro run --remake-stale`` sets it."""
 
+OWN_RUNNERS = "emb_pipeline.runners"
+"""Module of the project's own runners. Each says how many workers it has: ``<emb_pipeline.runners.X with 4 workers>``."""
 _SEQUENTIAL = "SequentialRunner"
 _FLAGS = {
     "tags": "tags",
@@ -74,9 +76,9 @@ def read_run_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_runner_name(run_params: Mapping[str, Any]) -> str:
-    """Find the name of the runner; Kedro describes an instance by its address."""
+    """Find the name of the runner, as ``--runner`` takes it; Kedro gives an instance as text."""
     described = str(run_params.get("runner") or _SEQUENTIAL)
-    found = re.search(r"(\w+) object at", described)
+    found = re.search(rf"((?:{re.escape(OWN_RUNNERS)}\.)?\w+) (?:object at|with)", described)
     return found.group(1) if found else described
 
 
@@ -84,6 +86,8 @@ def find_worker_count(run_params: Mapping[str, Any]) -> int:
     """Find how many nodes run at once."""
     if find_runner_name(run_params) == _SEQUENTIAL:
         return 1
+    if found := re.search(r" with (\d+) workers", str(run_params.get("runner"))):
+        return int(found.group(1))
     given = (_find_option("runner_params") or {}).get("max_workers")
     return int(given) if given else os.cpu_count() or 1
 

@@ -21,6 +21,7 @@ from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import project_path
 from emb_pipeline.embeddings.extras import is_installed
+from emb_pipeline.hooks.run_lines import append_line
 from emb_pipeline.provenance.node_fingerprints import is_data
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
@@ -154,16 +155,9 @@ def _describe_error(event: str, error: Exception) -> dict[str, Any]:
 
 
 def _note(node: Any, end: dict[str, Any]) -> None:
-    """Append one line about a node; processes that append at once do not mix their lines."""
-    path = os.environ.get(STEPS)
-    if path is None:
-        return
-    step = {**end, **_identify(node)}
-    file = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        os.write(file, (json.dumps(step) + "\n").encode())
-    finally:
-        os.close(file)
+    """Append one line about a node."""
+    if STEPS in os.environ and is_installed("kedro_viz"):
+        append_line(STEPS, json.dumps({**end, **_identify(node)}) + "\n")
 
 
 def _find_folder() -> Path:

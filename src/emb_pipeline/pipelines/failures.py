@@ -51,9 +51,30 @@ def contain_failures(n_outputs: int, *, on_task: bool = False) -> Callable[[Step
 
         # Kedro orders a node's inputs by the signature, and does not look for it behind a decorator.
         attempt.__signature__ = signature  # type: ignore[attr-defined]
+        attempt.contain = decorate  # type: ignore[attr-defined]
         return attempt  # type: ignore[return-value]
 
     return decorate
+
+
+def fail_instead(step: Callable[..., Any], error: BaseException) -> Callable[..., Any] | None:
+    """Make a node function that gives the failure of a step without calling it: the process that called it was killed.
+
+    Returns
+    -------
+    function or None
+        None where the step is not contained, so that its failure ends the run.
+    """
+    contain = getattr(step, "contain", None)
+    if contain is None:
+        return None
+
+    @wraps(step)
+    def fail(*_args: Any, **_kwargs: Any) -> Any:
+        raise error
+
+    failing: Callable[..., Any] = contain(fail)
+    return failing
 
 
 def _list_inputs(given: dict[str, Any], signature: inspect.Signature) -> list[Any]:

@@ -13,21 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emb_pipeline.hooks.run_lines import append_line
+
 EVENTS = "EMB_PIPELINE_RUN_EVENTS"
 """Environment variable: the file of the run, for the processes that it starts."""
 
 
 def write_event(kind: str, **values: Any) -> None:
     """Append an event to the file of the run that goes on; without one, do nothing."""
-    path = os.environ.get(EVENTS)
-    if path is None:
-        return
-    line = json.dumps({"event": kind, "time": time.time(), **values}, default=str) + "\n"
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(file, line.encode())
-    finally:
-        os.close(file)
+    if EVENTS in os.environ:
+        append_line(EVENTS, json.dumps({"event": kind, "time": time.time(), **values}, default=str) + "\n")
 
 
 class EventReader:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from emb_pipeline.hooks.display.events import write_event
+from emb_pipeline.hooks.run_lines import append_line, is_sending
 
 LOG = "EMB_PIPELINE_RUN_LOG"
 """Environment variable: the log file of the run, for the processes that it starts."""
@@ -78,15 +79,22 @@ class RunLog:
         self.tell_no_more()
         os.environ.pop(LOG, None)
         if self._file is not None:
-            for logger in (logging.getLogger(), logging.getLogger("emb_pipeline.tracebacks")):
+            for logger in _list_loggers():
                 logger.removeHandler(self._file)
             self._file.close()
             self._file = None
 
     def join_run(self) -> None:
         """Make this process a worker of the run that its environment names, if it is a new one that was not forked."""
+        if self._owner:
+            return
         path = os.environ.get(LOG)
-        if path is not None and self._owner == 0:
+        if is_sending():
+            self._owner = os.getpid()
+            for logger in _list_loggers():
+                logger.addHandler(_Sender())
+            logging.getLogger().addHandler(_Teller(self._find_node))
+        elif path is not None:
             self._attach(Path(path))
             self._become_worker()
 
@@ -94,7 +102,7 @@ class RunLog:
         self._file = logging.FileHandler(path, encoding="utf-8")
         self._file.setFormatter(logging.Formatter(_FORMAT))
         self._teller = _Teller(self._find_node)
-        for logger in (logging.getLogger(), logging.getLogger("emb_pipeline.tracebacks")):
+        for logger in _list_loggers():
             for handler in [each for each in logger.handlers if each.get_name() == _OUTSIDE_RUNS]:
                 logger.removeHandler(handler)
             logger.addHandler(self._file)
@@ -118,6 +126,21 @@ class RunLog:
 
     def _lets_pass(self, record: logging.LogRecord) -> bool:
         return not self.is_muted
+
+
+class _Sender(logging.Handler):
+    """Sends the log of a process on another machine to the file of the run."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(logging.Formatter(_FORMAT))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        try:
+            append_line(LOG, self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
 
 
 class _Teller(logging.Handler):
@@ -165,6 +188,11 @@ class CurrentNodes:
             return own
         nodes = list(self._nodes.values())
         return nodes[0] if len(nodes) == 1 else None
+
+
+def _list_loggers() -> tuple[logging.Logger, logging.Logger]:
+    """List those that the file of a run takes lines from; tracebacks go nowhere else."""
+    return logging.getLogger(), logging.getLogger("emb_pipeline.tracebacks")
 
 
 def _list_console_handlers() -> Iterator[logging.Handler]:
