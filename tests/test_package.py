@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -59,3 +61,28 @@ def test_a_wheel_has_every_file_of_the_package_and_says_that_it_is_typed(tmp_pat
     source = tmp_path / "src"
     assert packed == {path.relative_to(source).as_posix() for path in (source / "emb_pipeline").rglob("*") if path.is_file()}
     assert "emb_pipeline/py.typed" in packed
+
+
+def test_the_image_is_built_from_files_that_are_there_with_pinned_libraries_by_no_root() -> None:
+    lines = re.sub(r"\\\n\s*", "", (PROJECT / "Dockerfile").read_text(encoding="utf-8")).splitlines()
+    steps = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    kinds = {"ARG", "FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "CMD"}
+    assert {step[0] for step in steps} == kinds
+    kept = set(re.findall("^!(.*)", (PROJECT / ".dockerignore").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    copied = {
+        word
+        for kind, rest in steps
+        if kind == "COPY" and "--from" not in rest
+        for word in rest.split()[:-1]
+        if not word.startswith("--")
+    }
+    assert copied == kept and all((PROJECT / name).exists() for name in copied)
+    arguments = dict(rest.partition("=")[::2] for kind, rest in steps if kind == "ARG")
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(arguments["EXTRAS"].split(",")) <= set(extras)
+    users = [rest for kind, rest in steps if kind == "USER"]
+    assert users == ["emb"] and steps[-1][0] == "CMD"
+    installs = [rest for kind, rest in steps if kind == "RUN" and "pip install" in rest]
+    assert all("requirements.lock" in rest for rest in installs) and len(installs) == 2
+    for _, rest in (step for step in steps if step[0] == "RUN"):
+        subprocess.run(["bash", "-n", "-c", rest], check=True)

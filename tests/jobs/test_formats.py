@@ -163,6 +163,30 @@ def test_aws_batch_gets_jobs_that_depend_on_twenty_others_at_most(n: int) -> Non
     assert asked == {"VCPU": "2", "MEMORY": "11445", "GPU": "1"}
 
 
+def test_the_lines_of_the_page_submit_every_job_to_aws_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs/batch/aws-batch.md").read_text(encoding="utf-8")
+    (script,) = re.findall("```python\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "jobs.json").write_text(FORMATS["aws-batch"](make_plan(50, image="registry/emb:1")))
+    submitted: dict[str, Any] = {}
+
+    def submit_job(**job: Any) -> dict[str, str]:
+        check_by_model({"jobDefinition": submitted["definition"], "jobs": [job]})
+        assert job["jobQueue"] == "queue" and all(each["jobId"] in submitted for each in job["dependsOn"])
+        number = f"id-{len(submitted)}"
+        submitted[number] = job["jobName"]
+        return {"jobId": number}
+
+    client = types.SimpleNamespace(
+        register_job_definition=lambda **definition: submitted.update(definition=definition), submit_job=submit_job
+    )
+    boto3 = types.ModuleType("boto3")
+    boto3.client = {"batch": client}.__getitem__  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    monkeypatch.setattr(sys, "argv", ["submit.py", str(tmp_path / "jobs.json"), "queue"])
+    exec(compile(script, "submit.py", "exec"), {})
+    assert len(submitted) == 1 + 53 + len([name for name in submitted.values() if "-join-" in str(name)])
+
+
 def collect_needs(jobs: Mapping[str, Any], name: str) -> set[str]:
     direct = {each["jobId"] for each in jobs[name].get("dependsOn", [])}
     return direct.union(*(collect_needs(jobs, need) for need in direct))
@@ -178,7 +202,7 @@ def check_by_model(written: Mapping[str, Any]) -> None:
     model = ServiceModel(Loader().load_service_model("batch", "service-2"))
     validate_parameters(written["jobDefinition"], model.operation_model("RegisterJobDefinition").input_shape)
     for job in written["jobs"]:
-        validate_parameters({**job, "jobQueue": "any"}, model.operation_model("SubmitJob").input_shape)
+        validate_parameters({"jobQueue": "any", **job}, model.operation_model("SubmitJob").input_shape)
 
 
 class Operator:
