@@ -84,8 +84,36 @@ def test_data_root_moves_all_results_and_neither_raw_files_nor_scratch(
 
 
 @pytest.mark.parametrize(
+    ("text", "uri", "wanted"),
+    [
+        ("", "", "file://{project}/mlruns"),
+        ("", "postgresql+psycopg2://mlflow@127.0.0.1/mlflow", "file://{project}/mlruns"),
+        ("", "http://127.0.0.1:5000", ""),
+        ("mlflow: {artifact_location: s3://bucket/mlflow}", "http://127.0.0.1:5000", "s3://bucket/mlflow"),
+        ("mlflow: {artifact_location: files/mlflow}", "", "file://{project}/files/mlflow"),
+    ],
+)
+def test_artifacts_of_mlflow_have_one_absolute_place(
+    project: Path, monkeypatch: pytest.MonkeyPatch, text: str, uri: str, wanted: str
+) -> None:
+    write(project, "local/globals.yml", text)
+    if uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    loader = open_context(project).config_loader
+    monkeypatch.chdir("/")
+    places = {entry["artifact_location"] for entry in loader["catalog"].values() if "tracking_uri" in entry}
+    assert places == {wanted.format(project=project)}
+
+
+@pytest.mark.parametrize(
     ("path", "text", "message"),
     [
+        ("local/globals.yml", "mlflow: s3://bucket", r"conf/local/globals.yml: mlflow is 's3://bucket'; write 'mlflow: {"),
+        (
+            "local/globals.yml",
+            "mlflow: {artefact_location: s3://bucket}",
+            r"conf/local/globals.yml: nothing reads 'mlflow.artefact_location'; did you mean 'artifact_location'",
+        ),
         ("local/globals.yml", "data_root: s3://bucket/prefix", r"conf/local/globals.yml: data_root is 's3://.*, a URL"),
         (
             "local/globals.yml",

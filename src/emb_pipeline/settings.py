@@ -5,7 +5,13 @@ import os
 import warnings
 
 from emb_pipeline import hooks
-from emb_pipeline.config.active import ExperimentContext, find_tracking_uri, find_vector_store, resolve_in_project
+from emb_pipeline.config.active import (
+    ExperimentContext,
+    find_artifact_location,
+    find_tracking_uri,
+    find_vector_store,
+    resolve_in_project,
+)
 from emb_pipeline.config.loader import ExperimentConfigLoader
 from emb_pipeline.redaction import redact_logs
 
@@ -36,6 +42,7 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         "in_project": resolve_in_project,
         "tracking_uri": find_tracking_uri,
+        "artifact_location": find_artifact_location,
         "vector_store": find_vector_store,
     },
     # A use case says only what differs; its grid (globals) replaces the whole of base's.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from kedro.io import DatasetError
 
 from emb_pipeline.datasets.milvus import MilvusVectorStoreDataset, MilvusVectorStoreHandle
+from tests.conftest import PROJECT
 
 pytest.importorskip("milvus_lite")
 AXES = np.eye(4, dtype=np.float32)
@@ -115,11 +118,41 @@ def test_an_index_is_built_as_it_was_asked_for(file: Path) -> None:
 
 
 def test_an_index_that_this_milvus_lacks_is_refused_by_name(file: Path) -> None:
-    with (
-        filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store,
-        pytest.raises(DatasetError, match="IVF_PQ is not to be had here"),
-    ):
-        store.build_index("IVF_PQ", {"nlist": 2, "m": 2, "nbits": 4})
+    with filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store:
+        store.build_index("IVF_FLAT", {"nlist": 4})
+        with pytest.raises(DatasetError, match="IVF_PQ is not to be had here"):
+            store.build_index("IVF_PQ", {"nlist": 2, "m": 2, "nbits": 4})
+        assert store.describe()["index"] == "IVF_FLAT"  # it is as it was, with its four lists
+        assert len(store.find_nearest(AXES[:1], 4, {"nprobe": 1})[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "credentials", "environment", "wanted"),
+    [
+        ("", {"uri": "http://one", "token": "key", "database": "shelf"}, "", ("http://one", "key", "shelf")),
+        ("http://two", {"token": "key"}, "", ("http://two", "key", "")),
+        ("http://two", {"uri": "http://one", "token": "key"}, "other", ("http://two", "other", "other")),
+        ("", {}, "other", ("{file}", "", "")),
+    ],
+)
+def test_a_token_is_for_the_server_that_it_was_written_for(
+    uri: str,
+    credentials: dict[str, str],
+    environment: str,
+    wanted: tuple[str, str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MILVUS_TOKEN", "MILVUS_DATABASE"):
+        monkeypatch.setenv(name, environment)
+    file = str(tmp_path / "vectors.db")
+    dataset = MilvusVectorStoreDataset(collection="points", filepath=file, uri=uri, credentials=credentials)
+    assert dataset.find_address() == tuple(each.format(file=file) for each in wanted)
+
+
+def test_credentials_that_nothing_reads_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nothing reads \['tokn'\]; there are uri, token, database"):
+        MilvusVectorStoreDataset(collection="points", filepath=str(tmp_path / "a.db"), credentials={"tokn": "key"})
 
 
 @pytest.mark.parametrize(
@@ -177,3 +210,15 @@ def test_what_is_not_installed_is_said_before_a_run(package: str, uri: str, monk
 def test_a_server_needs_no_embedded_milvus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "milvus_lite", None)
     MilvusVectorStoreDataset(uri="http://127.0.0.1:9", collection="any").require()
+
+
+@pytest.mark.slow
+def test_a_server_has_every_index_keeps_its_own_when_one_is_refused_and_has_databases(tmp_path: Path) -> None:
+    """Over a minute: it runs where somebody has installed the server, `pip install milvus==2.3.5`."""
+    pytest.importorskip("milvus", reason="no Milvus server: pip install milvus==2.3.5")
+    apart = ["unshare", "--net", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no networks of processes here, and the server listens on all addresses")
+    command = [*apart, sys.executable, "-m", "tests.datasets.milvus_in_namespace", str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +16,7 @@ import pytest
 from emb_pipeline.datasets import mlflow_runs, mlflow_store
 from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
 from tests.forked import run_in_fork, start_in_fork
+from tests.servers import run_mlflow
 
 RECORD = {
     "params": {"origin": "domain", "method": "glove", "dim": 8},
@@ -147,58 +143,46 @@ def test_no_password_reaches_mlflow(tmp_path: Path) -> None:
     assert not [file for file in tmp_path.rglob("config.json") if "secret" in file.read_text()]
 
 
-@contextmanager
-def server(folder: Path, port: int) -> Iterator[str]:
-    """A real MLflow server on this machine, killed at the end."""
-    uri = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder / 'server.db'}",
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-    ]
-    with (folder / "server.log").open("a") as log:
-        alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its queues take seconds to start
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=alone)
-    try:
-        for _ in range(1800):  # minutes, on a machine that is busy
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=1).read()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield uri
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+@pytest.mark.slow
+@pytest.mark.parametrize("named", ["", "s3://bucket/mlflow"])
+def test_artifacts_have_an_absolute_place_whatever_the_working_folder_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    root = named or mlflow_store.locate_artifacts(uri, tmp_path / "project" / "mlruns")
+    mlflow_runs.log_run(uri, "emb/search & more", "domain.glove_8", RECORD, artifact_location=root)
+    place = MlflowClient(uri).get_experiment_by_name("emb/search & more").artifact_location
+    assert place == f"{named or f'file://{tmp_path}/project/mlruns'}/emb/search%20%26%20more"
 
 
 @pytest.mark.slow
 def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     cells = pa.table({"task": ["search"], "metric": ["ndcg@10"], "value": [0.5], "grid_dim": ["8"], "train_seconds": [1.0]})
     for name, value in {"origin": "domain", "method": "glove", "tuned": False, "seed": 0, "bytes_per_item": 32.0}.items():
         cells = cells.append_column(name, pa.array([value]))
-    with server(tmp_path, port) as uri:
+    with run_mlflow(tmp_path) as server:
+        uri = server.uri
         dataset(tmp_path / "one", uri).save(RECORD)
         assert len(runs(uri)) == 1
-    missed = dataset(tmp_path / "two", uri)
-    card = TrackedTablesDataset(
-        filepath=str(tmp_path / "card"),
-        experiment="emb/scorecard",
-        run_name="domain.glove_8",
-        use_case="tiny",
-        tracking_uri=uri,
-    )
-    missed.save(RECORD)
-    card.save({"cells": cells})
-    assert missed.load()["mlflow_run_id"] is None and "takes no runs" in caplog.text
-    with server(tmp_path, port):
+        server.kill()
+        missed = dataset(tmp_path / "two", uri)
+        card = TrackedTablesDataset(
+            filepath=str(tmp_path / "card"),
+            experiment="emb/scorecard",
+            run_name="domain.glove_8",
+            use_case="tiny",
+            tracking_uri=uri,
+        )
+        missed.save(RECORD)
+        card.save({"cells": cells})
+        assert missed.load()["mlflow_run_id"] is None and "takes no runs" in caplog.text
+        server.start()
         mlflow_store.forget_outages()
         assert missed.flush() and card.flush() and missed.flush() and card.flush()
         assert len(runs(uri)) == 2 and missed.load()["mlflow_run_id"] in {run.info.run_id for run in runs(uri)}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.storage import atomic
 from emb_pipeline.storage.atomic import LockHeldError, build_temporary_path, find_holder, hold_lock, write_atomically
+from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -89,6 +93,27 @@ with hold_lock(Path(sys.argv[1]), what="counting sheep"), open(sys.argv[2], "a")
         print(os.getpid(), word, file=log, flush=True)
         time.sleep(0.3)
 """
+ELSEWHERE = """
+import fcntl, socket, sys, time
+from pathlib import Path
+import filelock._identity
+from emb_pipeline.storage import atomic
+
+fcntl.flock = lambda *asked: None
+filelock._identity._BOOT_ID = 7
+socket.gethostname = atomic.platform.node = lambda: "elsewhere"
+atomic._read_boot_id, atomic._LEASE_SECONDS = lambda: "7", 1.5
+"""
+"""The process is on another machine: the drive that both see has no locks between them. A lease is shorter here."""
+
+CLAIM = """
+import numpy as np
+from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
+shards, keys = VectorShards(Path(sys.argv[1]), 2), hash_texts(["a", "b"])
+with shards.claim_rows(keys, np.arange(2), 2) as (rows, others):
+    print(len(rows), flush=True)
+    time.sleep(60)
+"""
 TAKE_AS_NOBODY = """
 import os
 from pathlib import Path
@@ -143,6 +168,66 @@ def test_a_process_that_waits_gets_the_lock_when_its_holder_is_killed(tmp_path: 
     (first, in_first), (second, in_second) = (line.split() for line in log.read_text().splitlines()[::2])
     assert {first, second} == {str(process.pid) for process in waiting} and in_first == in_second == "in"
     assert log.read_text().splitlines()[1::2] == [f"{first} out", f"{second} out"]
+
+
+def start(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a process and wait until it prints a line."""
+    process = subprocess.Popen([*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        pytest.fail(str(process.communicate()[1], "utf-8"))
+    return process
+
+
+@pytest.mark.slow
+def test_a_container_of_this_machine_holds_a_lock_until_it_is_killed(tmp_path: Path) -> None:
+    apart = ["unshare", "--pid", "--fork", "--uts", "--kill-child", "sh", "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "hostname pod"], capture_output=True).returncode:
+        pytest.skip("no namespaces of processes here")
+    lock = tmp_path / "run.lock"
+    script = f"hostname pod && exec {sys.executable} -c '{HOLD}' $0"
+    process = start([*apart, script], lock)
+    try:
+        with pytest.raises(LockHeldError, match="on pod, which is counting sheep"), hold_lock(lock, what="nothing", wait=0):
+            pass
+        assert str(find_holder(lock)).startswith("process ") and "on pod" in str(find_holder(lock))
+    finally:
+        process.kill()
+        process.wait()
+    with hold_lock(lock, what="counting goats", wait=10):
+        assert "counting goats" in str(find_holder(lock))
+
+
+@pytest.mark.slow
+def test_a_lock_and_a_claim_hold_between_machines_whose_drive_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "_LEASE_SECONDS", 1.5)
+    lock, keys = tmp_path / "run.lock", hash_texts(["a", "b"])
+    holder = start([sys.executable, "-c", ELSEWHERE + HOLD], lock)
+    claimant = start([sys.executable, "-c", ELSEWHERE + CLAIM], tmp_path / "store")
+    try:
+        with pytest.raises(LockHeldError, match="on elsewhere, which is counting sheep"), hold_lock(lock, what="", wait=0):
+            pass
+        shards, deadline = VectorShards(tmp_path / "store", 2), time.monotonic() + 3
+        while time.monotonic() < deadline:  # longer than a lease
+            with shards.claim_rows(keys, np.arange(2), 2) as (rows, others):
+                assert (len(rows), len(others)) == (0, 2) and "elsewhere" in str(shards.claimants[0])
+            assert find_holder(lock) is not None
+            time.sleep(0.2)
+    finally:
+        for process in (holder, claimant):
+            process.kill()
+            process.wait()
+    with hold_lock(lock, what="counting goats", wait=10):
+        assert "counting goats" in str(find_holder(lock))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with shards.claim_rows(keys, np.arange(2), 2) as (rows, others):
+            if len(rows) == 2:
+                break
+        time.sleep(0.2)
+    assert len(rows) == 2 and not list((tmp_path / "store").glob("*.lease"))
 
 
 @pytest.mark.slow

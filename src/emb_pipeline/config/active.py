@@ -12,9 +12,11 @@ from pydantic import BaseModel
 
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import USUAL_DATA_ROOT, ExperimentConfigLoader
+from emb_pipeline.datasets.mlflow_store import locate_artifacts
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.experiment.problems import ParametersError, check_options
+from emb_pipeline.storage.local_paths import is_url
 
 
 class ExperimentContext(KedroContext):
@@ -111,6 +113,18 @@ def find_report() -> str:
 def find_tracking_uri() -> str:
     """Give ``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_path() / 'mlflow.db'}"
+
+
+def find_artifact_location() -> str:
+    """Give the place of MLflow's artifacts as an absolute URI; empty where an MLflow server decides (an OmegaConf resolver).
+
+    It is ``mlflow.artifact_location`` of globals.yml: a URI, or a folder, below the project's where it is relative. Without
+    it, a server decides; artifacts of a database are in ``mlruns/`` of the project, whichever process makes the experiment.
+    """
+    named = str((find_active_loader()["globals"].get("mlflow") or {}).get("artifact_location") or "")
+    if not named:
+        return locate_artifacts(find_tracking_uri(), project_path() / "mlruns")
+    return named if is_url(named) else (project_path() / Path(named).expanduser()).absolute().as_uri()
 
 
 def find_vector_store() -> str:

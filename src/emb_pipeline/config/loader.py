@@ -36,7 +36,8 @@ LOGGER = logging.getLogger(__name__)
 TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
-_GLOBALS = ("use_case", "data_root", "grid")
+_GLOBALS = ("use_case", "data_root", "grid", "mlflow")
+_OF_MLFLOW = "artifact_location"
 USUAL_DATA_ROOT = "data"
 DATA_ROOT = "EMB_PIPELINE_DATA_ROOT"
 """Environment variable: it goes before ``data_root`` of every globals.yml."""
@@ -165,6 +166,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 f"write 'use_case: {self.env or 'shop'}', the name of the folder under conf/",
             )
         self._require_data_root(globals_.get("data_root", USUAL_DATA_ROOT))
+        self._require_mlflow(globals_.get("mlflow"))
         for name in globals_:
             if name not in _GLOBALS and not self._is_referenced(f"globals:{name}"):
                 raise ConfigurationError(
@@ -183,6 +185,19 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 f"data_root is {root!r}, a URL, and results are files",
                 "name a folder; a bucket can be mounted as one",
             )
+
+    def _require_mlflow(self, written: object) -> None:
+        """Refuse settings of MLflow that nothing reads."""
+        if written is None:
+            return
+        place, remedy = self.place("mlflow"), "write 'mlflow: {artifact_location: s3://bucket/mlflow}'"
+        if not isinstance(written, Mapping):
+            raise ConfigurationError(place, f"mlflow is {written!r}", remedy)
+        for name in written:
+            if name != _OF_MLFLOW:
+                raise ConfigurationError(place, f"nothing reads 'mlflow.{name}'", suggest(str(name), [_OF_MLFLOW]))
+        if not isinstance(value := written.get(_OF_MLFLOW) or "", str):
+            raise ConfigurationError(place, f"mlflow.{_OF_MLFLOW} is {value!r}", remedy)
 
     def _list_folders(self) -> list[Path]:
         """List the folders that configuration is read from, the one that wins first."""

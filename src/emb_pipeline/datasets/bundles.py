@@ -78,6 +78,8 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         MLflow experiment of the runs that the models belong to.
     tracking_uri : str
         MLflow store.
+    artifact_location : str
+        Where MLflow's artifacts go, a URI; empty: where the store decides (`find_experiment`).
     metadata : dict, optional
         Anything for other tools.
     """
@@ -91,10 +93,12 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         registered_name: str,
         experiment: str,
         tracking_uri: str,
+        artifact_location: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = require_local(filepath)
         self._registered_name, self._experiment, self._tracking_uri = registered_name, experiment, tracking_uri
+        self._artifact_location = artifact_location
         self.metadata = metadata
 
     def load(self) -> dict[str, Bundle]:
@@ -120,6 +124,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
                 inputs=bundle.inputs,
                 artifacts={"bundle": str(Path(self._filepath) / task)},
                 tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
+                artifact_location=self._artifact_location,
             )
 
     def _exists(self) -> bool:

@@ -23,6 +23,10 @@ from emb_pipeline.storage.local_paths import require_local
 ID, VECTOR = "id", "vector"
 MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave its indexes out of vector_search.indexes"
 _METRICS: Mapping[Product, str] = {"cosine": "COSINE", "dot": "IP"}
+_EXACT = "FLAT"
+_INDEX_PARAMS = ("nlist", "m", "nbits", "M", "efConstruction")
+"""What an index is built with."""
+_CREDENTIALS = ("uri", "token", "database")
 _ID_CHARACTERS = 512
 _ROWS_PER_INSERT = 1000
 _QUERIES_PER_SEARCH = 500
@@ -41,9 +45,11 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         Its name.
     token : str
         ``user:password`` or an API key; empty where none is needed.
+    database : str
+        Of a server; empty: its default one.
     """
 
-    def __init__(self, uri: str, collection: str, token: str = "") -> None:
+    def __init__(self, uri: str, collection: str, token: str = "", database: str = "") -> None:
         client = _import_pymilvus().MilvusClient
         self._path = None if _is_server(uri) else Path(uri)
         if self._path:
@@ -53,7 +59,9 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         self._collection = collection
         self._made_with: str | None = None
         try:
-            self._client: Any = client(uri=uri, token=token)
+            self._client: Any = client(uri=uri, token=token, **({"db_name": database} if database else {}))
+            if database:
+                self._client.list_collections()  # a database that is not there is refused here, and not by what comes first
         except Exception as error:
             raise DatasetError(redact(f"no Milvus database at {uri}: {error}")) from None  # its traceback shows the address
 
@@ -169,25 +177,41 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         """Index the vectors, in place of any former index, and load the collection.
 
+        A field has one index, so the former one goes first. It is built again if the new one is refused.
+
         Raises
         ------
         DatasetError
             This Milvus has no such index.
         """
         self._client.flush(self._collection)
-        self._client.release_collection(self._collection)
+        former = self._read_index()
+        try:
+            self._replace_index(index_type, params)
+        except _import_pymilvus().MilvusException as error:
+            self._replace_index(*former)
+            raise DatasetError(f"{index_type} is not to be had here: {error.message}") from error
+
+    def _read_index(self) -> tuple[str, dict[str, Any]]:
+        """Read the type and the parameters of the index; exact search where there is none."""
+        for name in self._index_names():
+            found = dict(self._client.describe_index(self._collection, name))
+            kind = str(found.get("index_type", _EXACT))
+            params = json.loads(found["params"]) if isinstance(found.get("params"), str) else found.get("params") or {}
+            return kind, {**params, **{key: value for key, value in found.items() if key in _INDEX_PARAMS}}
+        return _EXACT, {}
+
+    def _replace_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         metric = self._metric
+        self._client.release_collection(self._collection)
         for name in self._index_names():
             self._client.drop_index(self._collection, name)
         index = self._client.prepare_index_params()
         # pymilvus sends each parameter by itself; Milvus Lite reads "params" alone, and else takes its defaults.
         packed = {"params": json.dumps(dict(params))} if self._path else {}
         index.add_index(VECTOR, index_type=index_type, metric_type=metric, params={**params, **packed})
-        try:
-            self._client.create_index(self._collection, index)
-            self._client.load_collection(self._collection)
-        except _import_pymilvus().MilvusException as error:
-            raise DatasetError(f"{index_type} is not to be had here: {error.message}") from error
+        self._client.create_index(self._collection, index)
+        self._client.load_collection(self._collection)
 
     def find_nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
         """Find the ids of the ``k`` nearest records to each vector, best first.
@@ -238,7 +262,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         schema.add_field(ID, types.VARCHAR, is_primary=True, max_length=_ID_CHARACTERS)
         schema.add_field(VECTOR, types.FLOAT_VECTOR, dim=dim)
         index = self._client.prepare_index_params()
-        index.add_index(VECTOR, index_type="FLAT", metric_type=self._metric)
+        index.add_index(VECTOR, index_type=_EXACT, metric_type=self._metric)
         self._client.create_collection(self._collection, schema=schema, index_params=index)
 
     @property
@@ -274,9 +298,12 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
     filepath : str
         A path ending in ``.db``: Milvus Lite, embedded, on Linux and macOS.
     uri : str
-        Goes before the file. ``http://127.0.0.1:19530``: a server. An ``https`` endpoint: Zilliz Cloud.
+        Goes before the credentials' address and the file. ``http://127.0.0.1:19530``: a server; ``https://…``: Zilliz
+        Cloud.
     credentials : dict, optional
-        ``token``: ``user:password`` or an API key. Otherwise the environment's ``MILVUS_TOKEN``.
+        ``uri``: a server; ``token``: ``user:password`` or an API key; ``database``: of that server. For the last two,
+        ``MILVUS_TOKEN`` and ``MILVUS_DATABASE`` of the environment otherwise. A token is for the credentials' own address,
+        where they name one: no other server gets it.
     metadata : dict, optional
         Anything for other tools.
     """
@@ -290,10 +317,16 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
         credentials: dict[str, str] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        if not (filepath or uri):
+        given = {name: str(value) for name, value in (credentials or {}).items() if value}
+        if unknown := [name for name in given if name not in _CREDENTIALS]:
+            raise DatasetError(f"credentials of Milvus: nothing reads {unknown}; there are {', '.join(_CREDENTIALS)}")
+        if uri and given.get("uri", uri) != uri:
+            given = {}
+        address = uri or given.get("uri", "")
+        if not (filepath or address):
             raise DatasetError(f"collection {collection}: name a file (filepath) or a server (uri)")
-        self._filepath, self._collection = uri or str(require_local(filepath)), collection
-        self._credentials = credentials or {}
+        self._filepath, self._collection = address or str(require_local(filepath)), collection
+        self._credentials = given
         self.metadata = metadata
 
     def require(self) -> None:
@@ -311,9 +344,16 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
             except ImportError as error:
                 raise DatasetError(f"{MISSING}; a server needs pymilvus alone: MILVUS_URI=http://…") from error
 
-    def _load(self) -> MilvusVectorStoreHandle:
+    def find_address(self) -> tuple[str, str, str]:
+        """Find file or server, token, and the server's database; a file has neither token nor databases."""
+        if not _is_server(self._filepath):
+            return self._filepath, "", ""
         token = self._credentials.get("token") or os.environ.get("MILVUS_TOKEN", "")
-        return MilvusVectorStoreHandle(self._filepath, self._collection, token)
+        return self._filepath, token, self._credentials.get("database") or os.environ.get("MILVUS_DATABASE", "")
+
+    def _load(self) -> MilvusVectorStoreHandle:
+        uri, token, database = self.find_address()
+        return MilvusVectorStoreHandle(uri, self._collection, token, database)
 
     def _exists(self) -> bool:
         return True  # a store is there; its collection is made when the first record comes

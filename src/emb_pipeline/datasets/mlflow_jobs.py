@@ -12,7 +12,16 @@ JOBS = "EMB_PIPELINE_JOBS"
 _TAG = "jobs"
 
 
-def join_jobs(tracking_uri: str, experiment: str, jobs: str, name: str, tags: Mapping[str, str]) -> str | None:
+def join_jobs(
+    tracking_uri: str,
+    experiment: str,
+    jobs: str,
+    name: str,
+    tags: Mapping[str, str],
+    *,
+    artifact_location: str = "",
+    reopen: bool = True,
+) -> str | None:
     """Find the run of some jobs, and open it again; the first job makes it.
 
     Parameters
@@ -25,6 +34,10 @@ def join_jobs(tracking_uri: str, experiment: str, jobs: str, name: str, tags: Ma
         Name of the run.
     tags : mapping of str to str
         Its tags.
+    artifact_location : str
+        See `find_experiment`.
+    reopen : bool
+        Whether it goes on; a job that MLflow takes later leaves it as it is.
 
     Returns
     -------
@@ -36,14 +49,15 @@ def join_jobs(tracking_uri: str, experiment: str, jobs: str, name: str, tags: Ma
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri)
-        place = find_experiment(client, experiment).experiment_id
+        place = find_experiment(client, experiment, artifact_location).experiment_id
         found = _find(client, place, jobs)
         if not found:
             made = client.create_run(place, run_name=name, tags=clean_tags({**tags, _TAG: jobs})).info.run_id
             found = _find(client, place, jobs)  # another job may have made one in the same moment: the older one is it
             if found[0] != made:
                 client.delete_run(made)
-        client.update_run(found[0], status="RUNNING")
+        if reopen:
+            client.update_run(found[0], status="RUNNING")
         return found[0]
 
     return try_store(tracking_uri, name, join)

@@ -65,18 +65,25 @@ class Scorecards:
     runs: Mapping[str, str] = field(default_factory=dict)
 
 
-def track_leaderboard(tracking_uri: str, use_case: str, tasks: Sequence[RankedTask], scorecards: Scorecards) -> None:
-    """Write what a leaderboard knows of cells into their runs. What is there already is not written again."""
+def track_leaderboard(tracking_uri: str, use_case: str, tasks: Sequence[RankedTask], scorecards: Scorecards) -> bool:
+    """Write what a leaderboard knows of cells into their runs. What is there already is not written again.
 
-    def write() -> None:
+    Returns
+    -------
+    bool
+        False, after a warning, if MLflow does not take it.
+    """
+
+    def write() -> bool:
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri)
         models = _find_models(client, use_case, tasks, scorecards)
         for task in tasks:
             _write_task(client, use_case, task, models)
+        return True
 
-    try_store(tracking_uri, "a leaderboard", write)
+    return try_store(tracking_uri, "a leaderboard", write) is True
 
 
 def find_links(tracking_uri: str, use_case: str, tasks: Mapping[str, str]) -> dict[str, str]:

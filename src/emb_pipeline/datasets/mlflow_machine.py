@@ -9,13 +9,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from emb_pipeline.datasets.mlflow_runs import MACHINE_METRICS
 from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)
 EVERY_SECONDS = 10.0
+_AGAIN_SECONDS = 60.0
+"""Wait after a sample that MLflow does not take: no process is forked while one is sent."""
 _INTERVAL = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
 """MLflow's own environment variable for the seconds between two samples."""
-_PREFIX = "system/"
 _IN_STORE = threading.Lock()
 """Held while a sample is taken and written: no process is forked meanwhile, which would inherit the store's locks."""
 
@@ -61,7 +63,7 @@ class MachineMonitor:
 
     def _watch(self) -> None:
         while not self._ended.wait(self._every):
-            if not self._write_sample():
+            if not self._write_sample() and self._ended.wait(_AGAIN_SECONDS):
                 return
 
     def _write_sample(self) -> bool:
@@ -75,10 +77,10 @@ class MachineMonitor:
                 for gauge in self._gauges:
                     gauge.collect_metrics()
                 values = {name: value for gauge in self._gauges for name, value in gauge.aggregate_metrics().items()}
-                metrics = [Metric(f"{_PREFIX}{name}", value, now, self._step) for name, value in values.items()]
+                metrics = [Metric(f"{MACHINE_METRICS}{name}", value, now, self._step) for name, value in values.items()]
                 MlflowClient(self._tracking_uri).log_batch(self._run_id, metrics=metrics)
             except Exception as error:  # whatever it is, a run is not stopped by a thermometer
-                LOGGER.debug("no more system metrics: %s", redact(str(error)))
+                LOGGER.debug("no system metrics: %s", redact(str(error)))
                 return False
         self._step += 1
         for gauge in self._gauges:

@@ -7,7 +7,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
 from emb_pipeline.redaction import redact
@@ -18,6 +20,8 @@ NOTE = "mlflow.note.content"
 LONGEST_TAG = 8000
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Tag by which MLflow shows an experiment with its tables of runs and models, not with those of chats."""
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""Schemes of stores that a process writes to by itself, without a server."""
 _ASK_AGAIN_SECONDS = 60.0
 _unreachable_since: dict[str, float] = {}
 Done = TypeVar("Done")
@@ -69,14 +73,51 @@ def _is_refusal(error: Exception) -> bool:
     return code not in ("", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
-def find_experiment(client: Any, name: str) -> Any:
-    """Find an MLflow experiment; make it, or restore a deleted one. Two processes may ask at once."""
+def is_unreachable(tracking_uri: str) -> bool:
+    """Tell whether a store could not be reached when it was last asked."""
+    return tracking_uri in _unreachable_since
+
+
+def locate_artifacts(tracking_uri: str, folder: Path) -> str:
+    """Find where artifacts go that nobody named a place for: below a folder, or where the server of a store has them.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        MLflow store. A server has a place for artifacts; a database has none, and MLflow takes the working directory.
+    folder : Path
+        Their place where the store is a database.
+
+    Returns
+    -------
+    str
+        An absolute URI; empty where a server decides.
+    """
+    scheme = urlsplit(tracking_uri).scheme.partition("+")[0]
+    return folder.absolute().as_uri() if scheme in _DATABASES else ""
+
+
+def find_experiment(client: Any, name: str, artifact_location: str = "") -> Any:
+    """Find an MLflow experiment; make it, or restore a deleted one. Two processes may ask at once.
+
+    Parameters
+    ----------
+    client : mlflow.MlflowClient
+        Of the store.
+    name : str
+        Of the experiment.
+    artifact_location : str
+        Where its artifacts go if it is made now: below this URI, in a folder of its name. Empty: the server decides, or the
+        working directory does where the store is a database.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
+        root = artifact_location or locate_artifacts(client.tracking_uri, Path("mlruns"))
+        place = f"{root.rstrip('/')}/{quote(name)}" if root else None
         try:
-            return client.get_experiment(client.create_experiment(name, tags=_MODEL_TRAINING))
+            return client.get_experiment(client.create_experiment(name, artifact_location=place, tags=_MODEL_TRAINING))
         except MlflowException:
             found = client.get_experiment_by_name(name)
             if found is None:

@@ -15,8 +15,9 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from emb_pipeline.datasets.mlflow_origin import Origin
 from emb_pipeline.datasets.mlflow_params import list_inputs
-from emb_pipeline.datasets.mlflow_runs import log_run, name_run
+from emb_pipeline.datasets.mlflow_runs import CELL, log_run, name_run
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
@@ -29,18 +30,63 @@ RUN_NAME = "mlflow_run_name"
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """Where the runs of one dataset go, and what they are called."""
+    """The run of one dataset: where it goes, how it is called, and what MLflow has not taken of it yet.
+
+    A record that MLflow does not take is kept in ``<place>.unsent.json``, next to the result, with the run of the pipeline
+    that it belongs to: whoever sends it later makes the run that it would have been.
+    """
 
     tracking_uri: str
     experiment: str
     name: str
     use_case: str
+    place: Path
+    artifact_location: str = ""
 
-    def write(self, record: Mapping[str, Any], name: str | None = None, status: str = "FINISHED") -> str | None:
-        """Write a record as one run that is over; None, after a warning, if MLflow does not take it."""
-        tags = {"use_case": self.use_case, "cell": f"{self.use_case}/{self.name}", **record.get("tags", {})}
+    def send(self, record: Mapping[str, Any], name: str | None = None, status: str = "FINISHED") -> str | None:
+        """Write a record as one run that is over, and give the run's id; keep the record if MLflow does not take it."""
+        tags = {"use_case": self.use_case, CELL: f"{self.use_case}/{self.name}", **record.get("tags", {})}
         of_run = {**record, "tags": tags, "inputs": list_inputs(record, self.use_case)}
-        return log_run(self.tracking_uri, self.experiment, name or self.name, of_run, status=status)
+        origin = Origin.of_this_run()
+        run_id = self._log(name or self.name, of_run, status, origin)
+        if run_id is None:
+            kept = {"name": name or self.name, "status": status, "origin": origin.to_json(), "record": of_run}
+            with write_atomically(self._unsent) as path:
+                write_json(kept, path)
+        else:
+            self.forget()
+        return run_id
+
+    def send_kept(self) -> str | None:
+        """Send the record that is kept, and give the run's id; None if MLflow still does not take it."""
+        kept = read_json(self._unsent)
+        run_id = self._log(kept["name"], kept["record"], kept["status"], Origin(**kept["origin"]))
+        if run_id is not None:
+            self.forget()
+        return run_id
+
+    def keeps(self) -> bool:
+        """Tell whether a record is kept that MLflow has not taken."""
+        return self._unsent.is_file()
+
+    def forget(self) -> None:
+        """Remove the record that is kept."""
+        self._unsent.unlink(missing_ok=True)
+
+    @property
+    def _unsent(self) -> Path:
+        return self.place.with_name(f"{self.place.name}.unsent.json")
+
+    def _log(self, name: str, record: Mapping[str, Any], status: str, origin: Origin) -> str | None:
+        return log_run(
+            self.tracking_uri,
+            self.experiment,
+            name,
+            record,
+            status=status,
+            origin=origin,
+            artifact_location=self.artifact_location,
+        )
 
 
 class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
@@ -63,6 +109,8 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         A tag of the run; the tag ``cell`` is both, ``<use_case>/<run_name>``.
     tracking_uri : str
         MLflow store.
+    artifact_location : str
+        Where MLflow's artifacts go, a URI; empty: where the store decides (`find_experiment`).
     metadata : dict, optional
         Anything for other tools.
     """
@@ -75,10 +123,12 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         run_name: str,
         use_case: str,
         tracking_uri: str,
+        artifact_location: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = require_local(filepath)
-        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case)
+        place = Path(self._filepath)
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, place, artifact_location)
         self.metadata = metadata
 
     @property
@@ -92,7 +142,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
     def save(self, data: Mapping[str, Any] | Failed) -> None:
         if isinstance(data, Failed):
             store_failure(Path(self._filepath), data)
-            self._run.write(make_failed_record(data), status="FAILED")
+            self._run.send(make_failed_record(data), status="FAILED")
             return
         named = {**data, RUN_NAME: name_run(self._run.name, data, self._record() if self._exists() else {})}
         self._write({**named, "mlflow_run_id": self._track(named)})
@@ -104,9 +154,11 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
 
     def flush(self) -> bool:
         """Write the run that MLflow could not take when the record was saved; True if nothing is left to write."""
+        if self.failure() is not None:
+            return not self._run.keeps() or self._run.send_kept() is not None
         if not self._exists() or (record := self._record()).get("mlflow_run_id"):
             return True
-        record["mlflow_run_id"] = self._track(record)
+        record["mlflow_run_id"] = self._run.send_kept() if self._run.keeps() else self._track(record)
         self._write(record)
         return record["mlflow_run_id"] is not None
 
@@ -126,7 +178,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
             write_json(record, path)
 
     def _track(self, record: Mapping[str, Any]) -> str | None:
-        return self._run.write(record, record.get(RUN_NAME))
+        return self._run.send(record, record.get(RUN_NAME))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file() and self.failure() is None
@@ -152,10 +204,12 @@ class TrackedTablesDataset(TablesDataset):
         run_name: str,
         use_case: str,
         tracking_uri: str,
+        artifact_location: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case)
+        place = Path(self._filepath)
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, place, artifact_location)
 
     TRACKED = "mlflow.json"
 
@@ -172,20 +226,28 @@ class TrackedTablesDataset(TablesDataset):
 
     def save(self, data: Tables | Failed) -> None:
         super().save(data)
-        if not isinstance(data, Failed):
+        if isinstance(data, Failed):
+            self._run.forget()
+        else:
             self._track(data["cells"])
 
     def flush(self) -> bool:
         """Write the scorecard that MLflow could not take when the tables were saved; True if nothing is left to write."""
         if not self._exists() or (Path(self._filepath) / self.TRACKED).is_file():
             return True
+        if self._run.keeps():
+            return self._note(self._run.send_kept())
         tables = self.load()
         return isinstance(tables, Failed) or self._track(tables["cells"])
 
-    def _track(self, cells: pa.Table) -> bool:
-        if not cells.num_rows:
-            return True
-        run_id = self._run.write(_build_scorecard(cells))
+    def _track(self, cells: Any) -> bool:
+        if cells.num_rows:
+            return self._note(self._run.send(_build_scorecard(cells)))
+        self._run.forget()
+        return True
+
+    def _note(self, run_id: str | None) -> bool:
+        """Note the run that MLflow took; False if it took none."""
         if run_id is not None:
             with write_atomically(Path(self._filepath) / self.TRACKED) as path:
                 path.write_text(json.dumps({"mlflow_run_id": run_id}), encoding="utf-8")

@@ -27,6 +27,7 @@ EXTRAS = {
     "mteb": ("mteb",),
     "dask": ("distributed",),
     "milvus": ("pymilvus",),
+    "postgres": ("psycopg2",),
     "viz": ("kedro_viz",),
     "notebooks": ("ipykernel",),
 }

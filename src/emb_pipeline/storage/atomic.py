@@ -10,6 +10,8 @@ import os
 import platform
 import re
 import shutil
+import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -18,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLease, Timeout
 
 from emb_pipeline.errors import EmbPipelineError
 
@@ -28,6 +30,8 @@ _SAY_AFTER_SECONDS, _SAY_EVERY_SECONDS = 5.0, 60.0
 _TEMPORARY_NAME = re.compile(r"\..+\.\w+-\d+-[^.]*-[0-9a-f]{8}\.part", re.DOTALL)
 _WRITES_UNTIL_LOOKED: dict[Path, int] = {}
 """By folder, how many files this process writes into it before it looks again for what others have left there."""
+_LEASE_SECONDS = 60.0
+"""Time without a sign of life after which the holder of a lock is taken for dead, if its machine cannot be asked."""
 _LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
 """Age at which what another machine left behind is removed: whether its process still runs cannot be asked from here."""
 
@@ -142,8 +146,10 @@ class LockHeldError(EmbPipelineError, TimeoutError):
 def hold_lock(path: Path, *, what: str, wait: float | None = None) -> Iterator[None]:
     """Hold a lock file, so that one process or thread at a time does a piece of work.
 
-    The operating system frees the lock when its holder ends, however it ends. A file system without such locks gets a
-    marker with host, process and its start time, which `filelock` checks.
+    Two locks are one here. The operating system's is free as soon as its holder ends, however it ends; on some network
+    drives it holds for the processes of one machine alone. So the holder has a lease, too, a file that any machine and
+    container sees, and shows every twenty seconds that it lives. A lease of another machine that shows no life for a minute
+    is over. For containers of this machine the operating system's lock says enough: they share its kernel.
 
     Parameters
     ----------
@@ -152,7 +158,8 @@ def hold_lock(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
     what : str
         The work, for those who wait: ``"running use case 'shop'"``.
     wait : float, optional
-        Seconds to wait for another holder; 0 gives up at once, None waits. A wait is logged with the holder's name.
+        Seconds to wait for another holder; 0 gives up at once, None waits. A wait is logged with the holder's name. Whether
+        a holder on another machine lives takes up to a minute to tell, also with 0.
 
     Raises
     ------
@@ -161,10 +168,10 @@ def hold_lock(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
     EmbPipelineError
         The file cannot be locked: its folder is read-only, say, or on a network drive without locks.
     """
-    lock = FileLock(path, thread_local=False)
+    lock, lease = FileLock(path, thread_local=False), _make_lease(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, path, wait)
+        _acquire(lock, lease, path, wait)
     except LockHeldError:
         raise
     except OSError as error:
@@ -180,6 +187,7 @@ def hold_lock(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
         yield
     finally:
         note.unlink(missing_ok=True)
+        lease.release()
         lock.release()
 
 
@@ -188,31 +196,105 @@ def find_holder(path: Path) -> Holder | None:
 
     A holder that has not written its name yet is called process 0.
     """
+    unknown = Holder("an unknown host", 0, "at work", time.time())
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return _read_holder(path) or Holder("an unknown host", 0, "at work", time.time())
-    lock.release()
-    return None
+        return _read_holder(path) or unknown
+    try:
+        return (_read_holder(path) or unknown) if _is_leased(path) else None
+    finally:
+        lock.release()
 
 
-def _acquire(lock: FileLock, path: Path, wait: float | None) -> None:
+def _make_lease(path: Path) -> SoftFileLease:
+    def tell(loss: object) -> None:
+        _log.warning("%s: this process did not show in time that it lives, and another one may have the lock", path)
+
+    return SoftFileLease(_find_lease(path), lease_duration=_LEASE_SECONDS, thread_local=False, on_compromise=tell)
+
+
+def _find_lease(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lease")
+
+
+def _is_leased(path: Path) -> bool:
+    """Tell whether a process of another machine holds a lock whose operating system's lock is free."""
+    if not _find_lease(path).exists():
+        return False
+    lease = _make_lease(path)
+    try:
+        _take_lease(lease, path)
+    except Timeout:
+        return True
+    lease.release()
+    return False
+
+
+def _acquire(lock: FileLock, lease: SoftFileLease, path: Path, wait: float | None) -> None:
+    """Take the operating system's lock and then the lease; neither is kept if the wait is over."""
     started = time.monotonic()
-    due = _SAY_AFTER_SECONDS
+    due, seen = _SAY_AFTER_SECONDS, _read_sign(path)
     while True:
         try:
-            lock.acquire(blocking=False)
+            if not lock.is_locked:
+                lock.acquire(blocking=False)
+            _take_lease(lease, path)
             return
         except Timeout as error:
             waited, holder = time.monotonic() - started, _read_holder(path)
             # Without a name the holder has just come, or only looks who holds it.
-            if wait is not None and waited >= (wait if holder else max(wait, 1.0)):
+            least = 0.0 if holder else 1.0
+            if lock.is_locked and _read_sign(path) == seen:
+                least = _LEASE_SECONDS + 1.0  # the holder is elsewhere, and may be dead
+            if wait is not None and waited >= max(wait, least):
+                lock.release()
                 raise LockHeldError(path, holder) from error
+        except BaseException:
+            lock.release()
+            raise
         if waited >= due:
             _log.warning("waiting for %s for %.0f seconds (lock file %s)", holder or "another process", waited, path)
             due += _SAY_EVERY_SECONDS
         time.sleep(_POLL_SECONDS)
+
+
+def _take_lease(lease: SoftFileLease, path: Path) -> None:
+    """Take a lease, given the operating system's lock.
+
+    Whoever left it on this machine, in whatever container, is gone. So is one elsewhere that has shown no life for long.
+    """
+    try:
+        lease.acquire(blocking=False)
+    except Timeout:
+        owner, sign, boot = lease.owner, _read_sign(path), _read_boot_id().strip().replace("-", "")
+        if owner is None:
+            raise
+        is_of_here = boot != "" and (owner.start or 0) >> 64 == int(boot, 16)
+        if not (is_of_here or _is_silent(path)) or _read_sign(path) != sign:
+            raise
+        lease.force_break()
+        lease.acquire(blocking=False)
+
+
+def _is_silent(path: Path) -> bool:
+    """Tell whether a lease is too old, by the clock that the file system gives both times by."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as new, _find_lease(path).open("rb") as lease:  # opened: as it is now
+            times = [os.fstat(file.fileno()).st_mtime for file in (new, lease)]
+    except FileNotFoundError:
+        return False
+    return times[0] - times[1] > _LEASE_SECONDS
+
+
+def _read_sign(path: Path) -> tuple[int, int] | None:
+    """Read the last sign of life of a lock's holder."""
+    try:
+        facts = _find_lease(path).stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
 
 
 def _read_holder(path: Path) -> Holder | None:
@@ -242,9 +324,16 @@ def _is_in_use(temporary: Path) -> bool:
 def _name_machine() -> str:
     """Name the set of processes that this one's number is unique in: host, its boot, its PID namespace."""
     host = re.sub(r"\W", "_", platform.node())[:32]
-    facts = [_read_or_empty(Path("/proc/sys/kernel/random/boot_id").read_text)]
-    facts.append(_read_or_empty(lambda: os.readlink("/proc/self/ns/pid")))
+    facts = [_read_boot_id()]
+    namespace = _read_or_empty(lambda: os.readlink("/proc/self/ns/pid"))
+    if not namespace and sys.platform == "linux":
+        namespace = uuid.uuid4().hex  # a container without its own /proc: nobody knows what a number means there
+    facts.append(namespace)
     return f"{host}_{hashlib.sha256(' '.join(facts).encode()).hexdigest()[:8]}"
+
+
+def _read_boot_id() -> str:
+    return _read_or_empty(Path("/proc/sys/kernel/random/boot_id").read_text)
 
 
 def _read_or_empty(read: Callable[[], str]) -> str:
