@@ -23,7 +23,9 @@ _NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, in
 
 
 class ProjectCommand(click.Command):
-    """A command that ends with one message and exit code 1 where its user can repair the error."""
+    """A command that ends with one message where its user can repair the error, and with `error_code`."""
+
+    error_code = 1
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -34,7 +36,9 @@ class ProjectCommand(click.Command):
             if not isinstance(found, _USERS_TO_MEND):
                 raise
             TRACEBACKS.error("%s", ctx.command_path, exc_info=error)
-            raise click.ClickException(redact(_NOISE.sub("", str(found)))) from error
+            shown = click.ClickException(redact(_NOISE.sub("", str(found))))
+            shown.exit_code = self.error_code
+            raise shown from error
 
 
 def find_project() -> Path:

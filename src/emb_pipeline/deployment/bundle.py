@@ -5,6 +5,7 @@ embedding/        the encoder, the index of the passages to search, or vectors o
                   (`emb_pipeline.embeddings.export`)
 probe.parquet     one row per class: its name, weights, intercept and share (classification, multi_label)
 passages.parquet  names of the passages to search                           (retrieval)
+scored_units.parquet  what it scored on each test unit, for a gate that holds the next candidate against it
 CARD.md           what a reader must know before using it
 """
 
@@ -16,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from emb_pipeline.embeddings.columns.table_encoder import TableEncoder
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.sealed_files import read_json, write_json
+from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.tasks.export.answering import REMEDY, Answering
 from emb_pipeline.tasks.export.table_requests import list_inputs
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.scored_units import SCORED_UNITS
 
-MANIFEST, CARD = "bundle.json", "CARD.md"
+MANIFEST, CARD, UNITS = "bundle.json", "CARD.md", "scored_units.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +42,14 @@ class Bundle:
         Task, embedding, scores, versions: JSON values only.
     card : str
         The same for people, in Markdown.
+    scored_units : Table of schema SCORED_UNITS, optional
+        What it scored on each test unit.
     """
 
     model: Answering
     facts: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    scored_units: pa.Table | None = None
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -64,6 +70,8 @@ class Bundle:
         folder.mkdir(parents=True)
         self.model.write(folder)
         (folder / CARD).write_text(self.card, encoding="utf-8")
+        if self.scored_units is not None:
+            write_parquet(self.scored_units, folder / UNITS)
         write_json({"answers": self.model.answers, **self.facts}, folder / MANIFEST)
 
     @classmethod
@@ -87,4 +95,16 @@ class Bundle:
             if isinstance(error, DataError):
                 raise
             raise DataError(str(folder), f"its files do not belong together ({error})", REMEDY) from error
-        return cls(model, facts, card)
+        return cls(model, facts, card, read_scored_units(folder))
+
+
+def read_scored_units(folder: Path) -> pa.Table | None:
+    """Read what a bundle scored on each test unit; None of one that an earlier version made, without them.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    path = folder / UNITS
+    return read_parquet(path, columns=SCORED_UNITS.names, remedy=REMEDY) if path.is_file() else None

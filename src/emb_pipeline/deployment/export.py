@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import write_embedding_card
@@ -29,6 +30,7 @@ def build_bundle(
     *,
     seed: int,
     setting: Setting | None = None,
+    scored_units: pa.Table | None = None,
 ) -> Bundle:
     """Fit what answers with the embedding that was chosen for a task, and describe both.
 
@@ -51,6 +53,8 @@ def build_bundle(
         Of the embedding.
     setting : Setting, optional
         The choice of the evaluation, for what the embedding leaves open.
+    scored_units : Table of schema SCORED_UNITS, optional
+        What it scored on each test unit.
     """
     of_task = decision[decision["task"] == task.name]
     (row,) = of_task[of_task["chosen"]].to_dict("records")
@@ -61,7 +65,7 @@ def build_bundle(
         **({"setting": dict(setting)} if setting else {}),
         **facts,
     }
-    return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]))
+    return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]), scored_units)
 
 
 def describe_parts(stored: StoredEncoder, loaded: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from emb_pipeline.deployment.export import build_bundle, describe_parts, leave_o
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.model import Folders, TaskDefinition
-from emb_pipeline.pipelines.gathering import concatenate_tables, split_inputs
+from emb_pipeline.pipelines.gathering import concatenate_tables, read_item_scores, split_inputs
 from emb_pipeline.provenance.environment import list_versions
 from emb_pipeline.statistics.decision.scored import ALL_TASKS
 from emb_pipeline.statistics.embedding_facts import list_exportable, read_facts
 from emb_pipeline.tasks.cell_tables import read_setting
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.scored_units import build_scored_units, select_task
 
 
 def export_chosen(
@@ -32,7 +33,7 @@ def export_chosen(
     scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
     definitions = {name: TaskDefinition.model_validate(each) for name, each in split_inputs(parts, "definition_").items()}
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
-    cells = concatenate_tables(scores, "cells")
+    cells, item_scores = concatenate_tables(scores, "cells"), read_item_scores(scores)
     table, known = decision.to_pandas(), read_facts(facts)
     chosen = leave_out_unexportable(table[table["chosen"] & (table["task"] != ALL_TASKS)], list_exportable(known))
     origins = known.set_index("embedding")["origin"]
@@ -59,5 +60,8 @@ def export_chosen(
             stored.options.model_dump(mode="json"),
             seed=stored.seed,
             setting=read_setting(cell),
+            scored_units=build_scored_units(
+                select_task(item_scores, definition.name), KINDS[definition.kind], tasks[row["task"]], [stored.name]
+            ),
         )
     return bundles

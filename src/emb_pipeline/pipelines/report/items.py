@@ -15,6 +15,10 @@ from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES, MOST_CHARACTERS, compare_items
 from emb_pipeline.tasks.label_errors import find_label_errors
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.scored_units import SCORED_UNITS, build_scored_units, select_task
+
+MOST_KEPT = 50
+"""Embeddings of a task whose scores are kept with a version of the leaderboard, the best by their mean."""
 
 
 def compare_on_items(
@@ -44,6 +48,21 @@ def compare_on_items(
         pd.concat([make_table([], OUTCOMES), *outcomes], ignore_index=True),
         pa.concat_tables([ITEM_EXAMPLES.empty_table(), *examples]).unify_dictionaries(),
     )
+
+
+def keep_scored_units(facts: pa.Table, after: pa.Table, **parts: Any) -> pa.Table:
+    """Keep the scores of single test units with this version of the leaderboard: a later candidate is held against them.
+
+    The primary metric of each task, of its candidates, the best `MOST_KEPT` of each; ``after`` as in `compare_on_items`.
+    """
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    candidates, item_scores = list_candidates(read_facts(facts)), read_item_scores(scores)
+    cells, primary = concatenate_tables(scores, "cells"), find_primary_metrics(scores)
+    kept = [SCORED_UNITS.empty_table()]
+    for task, kind in dict(zip(cells["task"], cells["kind"], strict=True)).items():
+        of_task = select_task(item_scores, task)
+        kept.append(build_scored_units(of_task, KINDS[kind], tasks[task], candidates, [primary[task]], at_most=MOST_KEPT))
+    return pa.concat_tables(kept)
 
 
 def list_label_errors(

@@ -110,6 +110,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
         ),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
         node(
+            items.keep_scored_units,
+            {**grid, **{name: name for name in (*scores, *tasks)}, "after": "last_timed"},
+            "scored_units",
+            name="keep_scored_units",
+        ),
+        node(
             items.compare_on_items,
             {**grid, **measured, **{name: name for name in tasks}, "after": "last_timed"},
             ["pair_outcomes", "item_examples"],

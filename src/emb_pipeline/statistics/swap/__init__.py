@@ -1,0 +1,1 @@
+"""The candidate against what is deployed: the same units, paired; non-inferiority; tests at every commit."""
