@@ -197,6 +197,13 @@ def test_a_collection_is_searched_by_following_the_page(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_candidate_is_held_against_what_is_deployed_by_following_the_page(finished: Path) -> None:
+    follow("gate.md", finished)
+    assert "**Embedding gate passes**" in (finished / "gate.md").read_text(encoding="utf-8")
+    assert len((finished / "gate.jsonl").read_text().splitlines()) == 2  # of both tasks
+
+
+@pytest.mark.slow
 def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("retrieval-from-documents.md", project)

@@ -27,7 +27,7 @@ from emb_pipeline.reporting.gathered_tables import STORED
 from emb_pipeline.reporting.packing import unpack
 from emb_pipeline.reporting.tables import COLUMNS
 from tests.conftest import TOPICS, copy_code, run_kedro
-from tests.forked import start_in_fork
+from tests.forked import run_in_fork, start_in_fork
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
 
@@ -301,6 +301,14 @@ def test_what_was_chosen_is_handed_over_as_a_model_that_takes_text(finished: Pat
     examples = pd.read_parquet(finished / "data/03_primary/tiny/tasks/topic/examples/examples.parquet")
     answers = bundle.model.answer(examples["text"].tolist())
     assert (answers["label"] == examples["label"]).mean() > 0.9
+    folder = str(finished / "data/08_reporting/tiny/deployment/topic")
+    gate = ("-m", "emb_pipeline", "gate", "--env", "tiny", "--baseline", folder, "--margin", "0.1", "--candidate")
+    held = run_in_fork((*gate, str(chosen["embedding"])), dict(os.environ))
+    assert held.returncode == 0 and "topic: The candidate is not worse by 10.0 points or more" in held.stdout, held.stderr
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
+    assert client.get_model_version("tiny.topic", "1").tags["gate.verdict"] == "not inferior"
 
 
 def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None:

@@ -24,6 +24,9 @@ All of it, and the default use case:
 The run as jobs for a batch system:
   emb-pipeline jobs --env shop
 \b
+Is another embedding worse than what is deployed?
+  emb-pipeline gate --env shop --baseline deployed --candidate pretrained.next
+\b
 Does this installation work?
   emb-pipeline doctor
 

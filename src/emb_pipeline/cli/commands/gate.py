@@ -10,6 +10,7 @@ import click
 import pandas as pd
 
 from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.datasets.mlflow_models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, read_bundles, read_version, select_tasks
 from emb_pipeline.deployment.gate.history import PastTest, add_test, find_level, read_history
 from emb_pipeline.errors import DataError, suggest
@@ -93,11 +94,24 @@ def command(
                 add_test(history, PastTest(each.fingerprint, candidate, scores, of_test, passed, now))
     for one in gated:
         click.echo(f"{one.task}: {describe_verdict(one)}")
+        for one in gated:
+            _tag_model(catalog.get("deployment"), one)
     for file, text in ((markdown, write_markdown(gated)), (junit, write_junit(gated))):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     raise SystemExit(find_exit_code(gated))
+
+
+def _tag_model(deployment: Any, gated: Gated) -> None:
+    """Tag the candidate's version of the registered model of the task, if there is one."""
+    verdict = gated.verdict
+    tags = {"verdict": verdict.outcome, "baseline": gated.deployed, "difference": f"{verdict.difference:.6g}"}
+    name = f"{deployment._registered_name}.{gated.task}"
+    named = {f"gate.{tag}": value for tag, value in tags.items()}
+    version = tag_newest_version(deployment._tracking_uri, name, gated.candidate, named)
+    if version is not None:
+        click.echo(f"{gated.task}: version {version} of the model {name} is tagged")
 
 
 def _read_baselines(catalog: Any, baseline: str, deployed: str | None) -> list[Baseline]:

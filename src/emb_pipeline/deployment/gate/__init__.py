@@ -1,1 +1,1 @@
-"""The gate: what is deployed, what came before, and the verdict on a candidate."""
+"""The gate: the deployed embedding, earlier tests, and the verdict on a candidate."""

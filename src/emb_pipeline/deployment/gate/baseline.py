@@ -1,4 +1,4 @@
-"""What is deployed, as the gate needs it: the scores of its test units, of a bundle or of a version of the leaderboard."""
+"""The deployed embedding as the gate needs it: its scores of test units, of a bundle or a version of the leaderboard."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def read_history(file: Path) -> list[PastTest]:
 def find_level(tests: Sequence[PastTest], baseline: str, scores: str, whole: float) -> float:
     """Find the level of a test: that of its first time, or what is left for a new one (`compute_level`).
 
-    A history starts anew with each baseline: deploying a candidate ends the old one.
+    Each baseline has a history of its own: deploying a candidate ends the old one.
     """
     of_baseline = [test for test in tests if test.baseline == baseline]
     for test in of_baseline:

@@ -1,1 +1,1 @@
-"""What is said of a candidate: for a pull request, and for a CI system."""
+"""The verdict on a candidate: for a pull request, and for a CI system."""

@@ -1,6 +1,6 @@
 """Scores of what is deployed and of a candidate on the units that both were scored on.
 
-A test set grows, and its files are sorted anew. So units are matched by what they are, not by their names: by a fingerprint
+A test set grows, and rows of its files move. So units are matched by what they are, not by their names: by a fingerprint
 of their text and of the right answer.
 """
 

@@ -22,7 +22,7 @@ _NO_SPREAD = 1e-12
 
 @dataclass(frozen=True)
 class GateRules:
-    """What the gate holds a candidate to.
+    """The rules that the gate holds a candidate to.
 
     Attributes
     ----------
