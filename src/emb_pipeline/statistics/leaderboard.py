@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.statistics.comparisons.claims import select_pair_tests
-from emb_pipeline.statistics.comparisons.letters import assign_letters
+from emb_pipeline.statistics.comparisons.claims import list_tested_pairs, select_pair_tests
+from emb_pipeline.statistics.comparisons.letters import LETTER_OF_BEST, assign_letters
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS, list_pairs
 from emb_pipeline.statistics.comparisons.pairs import compare_pairs, run_sign_flip_tests
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
@@ -152,6 +153,10 @@ def build_leaderboard(
     trained on a resample of their corpus have rows without letters, and so have metrics that are estimates alone
     (`MetricRules`). No interval leaves its metric's range
     (`intervals.metric_ranges`).
+
+    Of more embeddings than `MOST_IN_ALL_PAIRS` on a task, letters are one letter: the best one has it, and those that are
+    not significantly different from it, by the primary metric alone. Groups of all of them would be more than anyone
+    reads, and finding them takes a time that doubles with each embedding.
     """
     chosen = resampling or Resampling()
     known = {
@@ -215,7 +220,7 @@ def compare_embeddings(
     claims: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """Compare all pairs of embeddings of each task; see `compare_pairs`.
+    """Compare all pairs of embeddings of each task, of many those that `list_pairs` lists; see `compare_pairs`.
 
     Parameters
     ----------
@@ -335,7 +340,7 @@ def _compare_pairs_of_task(
     claims: pd.DataFrame | None = None,
 ) -> list[dict[str, object]]:
     names = list(scores.families)
-    chosen = list(combinations(range(len(names)), 2)) if pairs is None else pairs
+    chosen = _choose_pairs(scores, metric, claims) if pairs is None else pairs
     tests = None if claims is None else select_pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
     extra = scores.estimate_extra_variance(metric).combine(scores.family_weights)
     table = compare_pairs(
@@ -345,9 +350,17 @@ def _compare_pairs_of_task(
         pairs=chosen,
         largest=find_largest_difference(metric),
         tests=tests,
+        are_all_tested=pairs is None and len(names) > MOST_IN_ALL_PAIRS,
     )
     rows: list[dict[str, object]] = table.to_pylist()
     return rows
+
+
+def _choose_pairs(scores: TaskScores, metric: str, claims: pd.DataFrame | None) -> list[tuple[int, int]]:
+    if claims is None:
+        return list_pairs(scores.average_families(metric).mean(axis=0), scores.list_family_origins())
+    place_of = {name: place for place, name in enumerate(scores.families)}
+    return [(place_of[a], place_of[b]) for a, b in list_tested_pairs(claims, scores.task)]
 
 
 def _select_metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]:
@@ -370,6 +383,8 @@ def _assign_letters(
     names, means = list(scores.families), scores.average_families(metric)
     values = means.mean(axis=0)
     merits = -values if lower_first else values
+    if len(names) > MOST_IN_ALL_PAIRS:
+        return _mark_best(scores, metric, resampling, claims, merits) if is_primary else {}
     pairs = list(combinations(names, 2))
     if claims is not None and is_primary:
         adjusted = select_pair_tests(claims, scores.task, pairs).p_adjusted
@@ -381,6 +396,31 @@ def _assign_letters(
         if claims is not None:  # secondary: nothing is claimed where the primary metric shows nothing
             adjusted = np.maximum(adjusted, select_pair_tests(claims, scores.task, pairs).p_adjusted.min(initial=1.0))
     return dict(zip(names, assign_letters(names, merits, pairs, adjusted, resampling.level), strict=True))
+
+
+def _mark_best(
+    scores: TaskScores, metric: str, resampling: Resampling, claims: pd.DataFrame | None, merits: np.ndarray
+) -> dict[str, str]:
+    """Give the letter `LETTER_OF_BEST` to the best embedding, and to those that are not significantly different from it."""
+    names, best = list(scores.families), int(merits.argmax())
+    if claims is None:
+        pairs = list_pairs(merits, scores.list_family_origins())
+        _, adjusted = run_sign_flip_tests(
+            scores.average_families(metric),
+            n_permutations=resampling.permutations,
+            rng=resampling.create_rng(),
+            groups=scores.groups,
+            pairs=pairs,
+            extra=scores.estimate_extra_variance(metric).combine(scores.family_weights),
+            are_all_tested=True,
+        )
+        of_best = {sum(pair) - best: p for pair, p in zip(pairs, adjusted, strict=True) if best in pair}
+    else:
+        others = [place for place in range(len(names)) if place != best]
+        tests = select_pair_tests(claims, scores.task, [(names[best], names[each]) for each in others])
+        of_best = dict(zip(others, tests.p_adjusted, strict=True))
+    equal = [names[place] for place, p in of_best.items() if p > resampling.level]
+    return dict.fromkeys([names[best], *equal], LETTER_OF_BEST)
 
 
 def _resample_values(scores: TaskScores, resampling: Resampling) -> dict[str, tuple[np.ndarray, np.ndarray]]:

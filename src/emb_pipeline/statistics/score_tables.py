@@ -100,12 +100,12 @@ class TaskScores:
         squares = np.maximum((sums**2).sum(axis=0), 1e-300)
         return np.asarray(np.maximum(sums.sum(axis=0) ** 2 / squares, 1.0))
 
-    @property
+    @cached_property
     def family_weights(self) -> np.ndarray:
         """Share of each embedding in each family's mean: shape (n_embeddings, n_families)."""
         return average_columns(list(self.families.values()), len(self.embeddings))
 
-    @property
+    @cached_property
     def families(self) -> dict[str, list[int]]:
         """Columns of the embeddings that differ by their seed alone, by their family: the name of the first of them.
 
@@ -117,6 +117,10 @@ class TaskScores:
             if cell["family"] is not None:
                 found.setdefault(str(cell["family"]), []).append(column)
         return found
+
+    def list_family_origins(self) -> list[str]:
+        """List the origin of each family, in their order."""
+        return [str(self.cells[columns[0]]["origin"]) for columns in self.families.values()]
 
     def average_families(self, metric: str) -> np.ndarray:
         """Item scores averaged over seeds: shape (n_units, n_families)."""

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emb_pipeline.statistics.comparisons.differing_units import choose_differing_units
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS, find_highest
 from emb_pipeline.statistics.comparisons.outcomes import count_outcomes, score_units
 from emb_pipeline.statistics.score_tables import TaskScores
 from emb_pipeline.tasks.kind import Kind
@@ -59,7 +60,7 @@ def compare_items(
     tables : mapping of str to Table
         The task's examples.
     names : sequence of str
-        Families of embeddings that are compared.
+        Families of embeddings that are compared; of more than `MOST_IN_ALL_PAIRS`, those that score highest.
     per_pair : int
         Units that are shown of a pair; 0: none, and no text is in the result.
     most : int
@@ -74,6 +75,9 @@ def compare_items(
     """
     metric = kind.find_unit_metric(primary_metric or kind.primary_metric)
     scores = score_units(found, metric, names)
+    if len(names) > MOST_IN_ALL_PAIRS:
+        highest = find_highest(scores.mean(axis=0))
+        names, scores = [names[place] for place in highest], scores[:, highest]
     shown = kind.describe_units(tables, found.units)
     outcomes = count_outcomes(found.task, metric, names, scores, _find_groups(found, kind, names, scores, shown))
     if shown is None or not per_pair:

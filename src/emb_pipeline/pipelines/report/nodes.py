@@ -66,7 +66,8 @@ def test_differences(
     designs = {each.task: cross_factors(each, metrics[each.task], trained) for each in tasks}
     curves = label_curves.gather_curve_scores(item_scores, concatenate_tables(scores, "label_draws"), metrics)
     points = {each.task: each.list_points() for each in curves}
-    claims = check_claims(tasks, metrics, designs, options.resampling, points, without)
+    listed = [pair for pairs in list_contrasts(known).values() for pair in pairs]
+    claims = check_claims(tasks, metrics, designs, options.resampling, points, without, listed)
     return claims, any_difference.check_any_differences(claims, list_controls(known), options.level)
 
 
@@ -124,10 +125,9 @@ def compare_embeddings(options: ReportOptions, claims: pa.Table, **scores: Score
 def measure_effects(options: ReportOptions, facts: pa.Table, claims: pa.Table, **scores: Scores) -> pd.DataFrame:
     """Measure the effects of domain text, further training, distillation and fine-tuning."""
     known = read_facts(facts)
-    contrasts = {statistics.CORPUS: match_corpora(known), **pair_derived(known)}
     effects = statistics.estimate_effects(
         read_item_scores(scores),
-        contrasts,
+        list_contrasts(known),
         find_primary_metrics(scores),
         options.resampling,
         claims=claims.to_pandas(),
@@ -135,6 +135,11 @@ def measure_effects(options: ReportOptions, facts: pa.Table, claims: pa.Table, *
     )
     changed = known[["embedding", "corruption", "corruption_level"]].rename(columns={"embedding": "embedding_a"})
     return effects.merge(changed, on="embedding_a", how="left", validate="many_to_one")
+
+
+def list_contrasts(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
+    """List the pairs of embeddings that differ in one thing alone, by that."""
+    return {statistics.CORPUS: match_corpora(facts), **pair_derived(facts)}
 
 
 def measure_factors(

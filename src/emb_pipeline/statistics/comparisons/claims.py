@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.statistics.comparisons.listed_pairs import find_highest, list_pairs
 from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_step_down_tests
 from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS, describe_contrast, list_contrasts, weigh_contrasts
 from emb_pipeline.statistics.effects.designs import Design
@@ -52,10 +53,15 @@ def check_claims(
     resampling: Resampling,
     curves: Mapping[str, Sequence[CurvePoint]] | None = None,
     zero_shot: Mapping[str, ZeroShotPoint] | None = None,
+    listed: Iterable[tuple[str, str]] = (),
 ) -> pd.DataFrame:
     """Test all pairs of embeddings, all factors, all points of learning curves, and the averages over tasks.
 
     Each point of a curve is tested against the same embedding without labels, too, where that was scored.
+
+    Of a task with more embeddings than `listed_pairs.MOST_IN_ALL_PAIRS` not every pair has a row (`list_pairs`). All pairs
+    are tested still: the adjustment of those that are listed is for all of them. The points of its learning curve are
+    compared among as many embeddings, those that are highest with all labels.
 
     One family: whichever of these hypotheses are true, and however far the others are from it, the probability that any true
     one is rejected is at most the level (`run_step_down_tests`).
@@ -74,6 +80,8 @@ def check_claims(
         Scores with fewer labels.
     zero_shot : mapping of str to ZeroShotPoint, optional
         Scores without labels.
+    listed : iterable of (str, str)
+        Pairs of embeddings that have a row in any case.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def check_claims(
         to the labels that happened to be learnt from. ``critical``: what a statistic has to exceed among those that were
         not rejected.
     """
-    points, without = curves or {}, zero_shot or {}
+    points, without, listed = curves or {}, zero_shot or {}, list(listed)
     trainings: dict[str, int] = {}
     for task in tasks:
         for design in designs.get(task.task, ()):
@@ -100,6 +108,7 @@ def check_claims(
             points.get(task.task, ()),
             without.get(task.task),
             trainings,
+            listed,
         )
         sets.append(tested)
         rows.append(of_task)
@@ -180,6 +189,18 @@ def select_pair_tests(
     return _combine_tests(chosen, np.array([sign for _, sign in wanted], dtype=np.float64), claims)
 
 
+def list_tested_pairs(claims: pd.DataFrame, task: str) -> list[tuple[str, str]]:
+    """List the pairs of embeddings of a task that have a row, in the order of the rows."""
+    rows = claims[(claims["family"] == PAIR) & (claims["task"] == task)]
+    return list(zip(rows["embedding_a"], rows["embedding_b"], strict=True))
+
+
+def list_tested_on_curve(claims: pd.DataFrame, task: str) -> list[str]:
+    """List the embeddings that are compared with fewer labels than all."""
+    rows = claims[(claims["family"] == CURVE) & (claims["task"] == task)]
+    return list(dict.fromkeys([*rows["embedding_a"], *rows["embedding_b"]]))
+
+
 def select_contrast_tests(claims: pd.DataFrame, task: str) -> Tests:
     """The tests of the contrasts of a task's factors, in the order of `factorial.factor_effects`."""
     rows = claims[(claims["family"] == FACTOR) & (claims["task"] == task)]
@@ -215,6 +236,7 @@ def _build_task_claims(
     points: Sequence[CurvePoint],
     without: ZeroShotPoint | None,
     trainings: Mapping[str, int],
+    listed: Sequence[tuple[str, str]],
 ) -> tuple[Tested, list[dict[str, object]]]:
     place = {"task": task.task, "metric": metric, "n": len(task.groups)}
     names, scores = list(task.families), task.metrics[metric]
@@ -225,7 +247,11 @@ def _build_task_claims(
     below = task.denominators.get(metric)
     if below is not None:
         blocks[0][:, : len(names)] = recover_numerators(scores, below) @ task.family_weights
-    pairs = list(combinations(range(len(names)), 2))
+    values = task.average_families(metric).mean(axis=0)
+    place_of = {name: number for number, name in enumerate(names)}
+    further = [(place_of[a], place_of[b]) for a, b in listed if a in place_of and b in place_of]
+    pairs = list_pairs(values, task.list_family_origins(), further)
+    n_among = len(names) if 2 * len(pairs) < len(names) * (len(names) - 1) else 0
     labels = task.find_label_variance(metric).combine(task.family_weights).covariance
     rows: list[dict[str, object]] = [
         {
@@ -244,7 +270,8 @@ def _build_task_claims(
     columns_of = {ALL_LABELS: {name: number for number, name in enumerate(names)}}
     for point in points:
         columns_of[point.n_labels] = {name: n_columns + number for number, name in enumerate(point.embeddings)}
-        couples = list(combinations(range(len(point.embeddings)), 2))
+        highest = find_highest(np.array([values[place_of[name]] for name in point.embeddings]))
+        couples = list(combinations(highest, 2))
         pairs += [(n_columns + a, n_columns + b) for a, b in couples]
         rows += [
             {
@@ -286,7 +313,7 @@ def _build_task_claims(
     if below is not None:
         denominators = np.zeros((len(scores), n_columns))
         denominators[:, : len(names)] = below @ task.family_weights
-    return Tested(np.hstack(blocks), pair_columns, task.groups, extra, has_seeds, denominators), rows
+    return Tested(np.hstack(blocks), pair_columns, task.groups, extra, has_seeds, denominators, n_among), rows
 
 
 def _place_weights(weights: np.ndarray, start: int, n_columns: int) -> np.ndarray:

@@ -8,6 +8,9 @@ from string import ascii_lowercase
 
 import numpy as np
 
+LETTER_OF_BEST = "a"
+"""The letter of the best system. Where no other is given, all that have it are not significantly different from the best."""
+
 
 def find_letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[int]]:
     """Systems of each letter; the first letter holds the best system.

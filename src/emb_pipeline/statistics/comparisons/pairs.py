@@ -38,6 +38,7 @@ def compare_pairs(
     pairs: Sequence[tuple[int, int]] | None = None,
     largest: float = np.inf,
     tests: Tests | None = None,
+    are_all_tested: bool = False,
 ) -> pa.Table:
     """Compare each pair of systems.
 
@@ -55,6 +56,8 @@ def compare_pairs(
         Largest difference that the metric can show: intervals are cut off there.
     tests : Tests, optional
         Of these pairs, where they were tested before, together with other hypotheses.
+    are_all_tested : bool
+        Adjust for all pairs, whichever are compared.
 
     Returns
     -------
@@ -79,15 +82,25 @@ def compare_pairs(
     a, b = _list_pairs(len(names), pairs)
     means = scores.mean(axis=0)
     if tests is None:
-        tests = _run_tests(scores, n_permutations=chosen.permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+        n_among = len(names) if are_all_tested else 0
+        tests = _run_tests(
+            scores,
+            n_permutations=chosen.permutations,
+            rng=rng,
+            groups=groups,
+            pairs=pairs,
+            extra=extra,
+            n_among=n_among,
+        )
     resampled = bootstrap_means(scores, n_resamples=chosen.resamples, rng=rng, groups=groups, discordant=True)
     if extra is not None:
         resampled = resampled + extra.draw_deviations(chosen.resamples, rng)
     level = 1 - chosen.level
     tail = 50 * (1 - level)
-    differences = [resampled[:, i] - resampled[:, j] for i, j in zip(a, b, strict=True)]
-    bounds = np.array([np.percentile(each, [tail, 100 - tail]) for each in differences]).reshape(-1, 2)
-    errors = np.array([each.std() for each in differences])
+    bounds, errors = np.empty((len(a), 2)), np.empty(len(a))
+    for place, (i, j) in enumerate(zip(a, b, strict=True)):  # one at a time: all of them take gigabytes
+        difference = resampled[:, i] - resampled[:, j]
+        bounds[place], errors[place] = np.percentile(difference, [tail, 100 - tail]), difference.std()
     return pa.table(
         {
             "embedding_a": [names[i] for i in a],
@@ -112,6 +125,7 @@ def run_sign_flip_tests(
     groups: np.ndarray | None = None,
     pairs: Sequence[tuple[int, int]] | None = None,
     extra: ExtraVariance | None = None,
+    are_all_tested: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two-sided randomization tests of pairs of systems, single and adjusted for their number.
 
@@ -129,6 +143,8 @@ def run_sign_flip_tests(
         The columns to compare; `itertools.combinations` if left out.
     extra : ExtraVariance, optional
         Variance of the systems' means beyond the units.
+    are_all_tested : bool
+        Adjust for all pairs, whichever are compared.
 
     Returns
     -------
@@ -136,7 +152,10 @@ def run_sign_flip_tests(
         In the order of the pairs; see `comparisons.step_down.run_step_down_tests`. Systems with equal scores
         everywhere have p = 1.
     """
-    found = _run_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+    among = np.shape(scores)[1] if are_all_tested else 0
+    found = _run_tests(
+        scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra, n_among=among
+    )
     return found.p, found.p_adjusted
 
 
@@ -148,10 +167,11 @@ def _run_tests(
     groups: np.ndarray | None,
     pairs: Sequence[tuple[int, int]] | None,
     extra: ExtraVariance | None,
+    n_among: int = 0,
 ) -> Tests:
     n_systems = np.shape(scores)[1]
     extras = [] if extra is None else [(extra, np.eye(n_systems))]
-    tested = Tested(scores, np.column_stack(_list_pairs(n_systems, pairs)), groups, extras)
+    tested = Tested(scores, np.column_stack(_list_pairs(n_systems, pairs)), groups, extras, n_among=n_among)
     return run_step_down_tests([tested], n_permutations=n_permutations, rng=rng)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emb_pipeline.statistics.intervals.extra_variance import MANY, ExtraVariance, compute_root, convert_to_normal_scale
 from emb_pipeline.statistics.resampling import BLOCK_BYTES, draw_signs, group_codes, sum_groups
+
+if TYPE_CHECKING:
+    from emb_pipeline.statistics.comparisons.all_pairs import AllPairs
 
 _TIE = 1e-5
 """Float32 sums that should be equal differ by less."""
@@ -39,6 +43,9 @@ class Tested:
     denominators : ndarray of shape (n_units, n_columns), optional
         Where a column is a ratio of sums (F1: 2 tp over 2 tp + fp + fn), each unit's part in the denominator, and ``scores``
         its part in the numerator. 0 throughout: a mean.
+    n_among : int
+        Of so many first columns each two are compared, though not all of these pairs are listed: those that are not count
+        in the adjustment of all others, and have no result.
     """
 
     scores: np.ndarray
@@ -47,6 +54,7 @@ class Tested:
     extra: Sequence[tuple[ExtraVariance, np.ndarray]] = ()
     seed_weights: np.ndarray | None = None
     denominators: np.ndarray | None = None
+    n_among: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +174,9 @@ def run_step_down_tests(
         statistics = _join_blocks(blocks, combined, None if luck is None else luck.estimates).normalize(freedom)
         single += (statistics >= reached).sum(axis=0)
         from_here = np.maximum.accumulate(statistics[:, order[::-1]], axis=1)[:, ::-1]
+        for block in blocks:
+            if block.unlisted is not None:
+                from_here = np.maximum(from_here, block.unlisted[:, None])
         adjusted[order] += (from_here >= reached[order]).sum(axis=0)
         largest_from[start : start + count] = from_here[:, stops]
     p = np.where(differs, (1 + single) / (1 + n_permutations), 1.0)
@@ -180,11 +191,15 @@ def run_step_down_tests(
 
 @dataclass(eq=False)
 class _Block:
-    """Numerators and their variances, of shape (n_rows, n_hypotheses); variances too without those of seeds."""
+    """Numerators and their variances, of shape (n_rows, n_hypotheses); variances too without those of seeds.
+
+    ``unlisted``: of each row the largest statistic of pairs that are not listed, where there are some.
+    """
 
     numerators: np.ndarray
     variances: np.ndarray
     without_seeds: np.ndarray
+    unlisted: np.ndarray | None = None
 
     @property
     def signed(self) -> np.ndarray:
@@ -254,16 +269,41 @@ class _Set:
             self.spread_without_seeds[source.where] += np.square(source.variances) / source.freedom
         of_seeds = self.observed.variances[0] - self.observed.without_seeds[0]
         self.spread = self.spread_without_seeds + (np.square(of_seeds) / seeds.freedom if seeds else 0.0)
+        self._unlisted = self._build_unlisted(tested, scores, gram, largest) if tested.n_among else None
 
     def flip_signs(self, n: int, rng: np.random.Generator, luck: _Luck | None) -> _Block:
         """One block of random flips."""
-        numerators = self._compute_differences(draw_signs(len(self.terms), n, rng) @ self.terms)
-        for source in self._sources:
-            numerators[:, source.where] += source.draw_deviations(n, rng)
+        means = draw_signs(len(self.terms), n, rng) @ self.terms
+        numerators = self._compute_differences(means)
+        moved = [source.draw(n, rng) for source in self._sources]
+        for source, deviations in zip(self._sources, moved, strict=True):
+            numerators[:, source.where] += source.subtract(deviations)
         if self.seed_weights is not None and luck is not None:
             numerators += luck.deviations[:, :, self.number] @ self.seed_weights.astype(np.float32)
-        estimates = [source.draw_estimates(n, rng) for source in self._sources]
-        return self._build_block(numerators, estimates, None if luck is None else luck.estimates)
+        drawn = [source.draw_for_estimates(n, rng) for source in self._sources]
+        estimates = [source.estimate(each, n) for source, each in zip(self._sources, drawn, strict=True)]
+        block = self._build_block(numerators, estimates, None if luck is None else luck.estimates)
+        if self._unlisted is not None:
+            own = slice(self._unlisted.n_systems)
+            of_systems = [place for place, source in enumerate(self._sources) if source.root[:, own].any()]
+            shifts = [moved[place][:, own] for place in of_systems]
+            few = [np.stack([part[:, own] for part in drawn[place]]) for place in of_systems if drawn[place]]
+            block.unlisted = self._unlisted.find_largest(means, np.sum(shifts, axis=0) if shifts else None, few)
+        return block
+
+    def _build_unlisted(self, tested: Tested, scores: np.ndarray, gram: np.ndarray, largest: float) -> AllPairs:
+        from emb_pipeline.statistics.comparisons.all_pairs import AllPairs, Luck, Moments  # takes numba along
+
+        n, below = tested.n_among, tested.denominators
+        moments = Moments(
+            gram,
+            scores.mean(axis=0)[:n],
+            None if below is None else np.asarray(below, dtype=np.float64).mean(axis=0)[:n],
+            self._n_columns,
+            1e-6 * max(largest, 1e-300),
+        )
+        lucks = [Luck(source.root[:, :n].astype(np.float64), source.freedom) for source in self._sources]
+        return AllPairs(moments, lucks, np.column_stack([self.a, self.b]))
 
     def _list_coefficients(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Columns of the terms, and their weights, that make each hypothesis's difference."""
@@ -304,22 +344,30 @@ class _Source:
         self.where = np.flatnonzero(variances > 1e-12 * max(variances.max(initial=0), 1e-300))
         self.freedom = extra.freedom
         self.variances = variances[self.where]
-        self._root, self._a, self._b = root.astype(np.float32), a[self.where], b[self.where]
+        self.root, self._a, self._b = root.astype(np.float32), a[self.where], b[self.where]
 
-    def draw_deviations(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Normal deviations of the differences: shape (n, n_where)."""
-        drawn = rng.standard_normal((n, len(self._root)), dtype=np.float32) @ self._root
-        return np.asarray(drawn[:, self._a] - drawn[:, self._b])
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Normal deviations of the columns: shape (n, n_columns)."""
+        return np.asarray(rng.standard_normal((n, len(self.root)), dtype=np.float32) @ self.root)
 
-    def draw_estimates(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Estimates of their variance, each from as many draws as there are degrees of freedom; some rows share one."""
+    def subtract(self, deviations: np.ndarray) -> np.ndarray:
+        """Those of the differences, from those of the columns: shape (n, n_where)."""
+        return np.asarray(deviations[:, self._a] - deviations[:, self._b])
+
+    def draw_for_estimates(self, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Deviations of the columns to estimate the variance from, as many as degrees of freedom; none where it is known."""
         if not np.isfinite(self.freedom):
+            return []
+        return [self.draw(min(n, _ESTIMATES), rng) for _ in range(max(1, round(self.freedom)))]
+
+    def estimate(self, drawn: Sequence[np.ndarray], n: int) -> np.ndarray:
+        """Estimates of the differences' variance: shape (n, n_where); some rows share one."""
+        if not drawn:
             return np.broadcast_to(self.variances, (n, len(self.where)))
-        draws, rows = max(1, round(self.freedom)), min(n, _ESTIMATES)
-        total = np.zeros((rows, len(self.where)), dtype=np.float32)
-        for _ in range(draws):
-            total += np.square(self.draw_deviations(rows, rng))
-        return np.asarray(np.resize(total / draws, (n, len(self.where))))
+        total = np.zeros((len(drawn[0]), len(self.where)), dtype=np.float32)
+        for each in drawn:
+            total += np.square(self.subtract(each))
+        return np.asarray(np.resize(total / len(drawn), (n, len(self.where))))
 
 
 class _Average:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS
+
 _NO_SPREAD = 1e-12
+_ROUNDING = 1e-13
+"""Variance of a difference that is rounding alone, as a share of what it is the difference of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,8 @@ def compare_with(deviations: np.ndarray, references: np.ndarray, *, themselves: 
     themselves : bool
         The references are the embeddings, in the same order: none is held against itself.
     """
+    if themselves and deviations.shape[1] > MOST_IN_ALL_PAIRS:
+        return _compare_many(deviations)
     spreads, largest = [], []
     for number, reference in enumerate(references.T):
         standardized, spread = _standardize_deviations(deviations, reference)
@@ -56,6 +62,22 @@ def compare_with(deviations: np.ndarray, references: np.ndarray, *, themselves: 
         spreads.append(spread)
         largest.append(np.sort(standardized.max(axis=1, initial=-np.inf)))
     return Comparisons(np.array(spreads), np.array(largest))
+
+
+def _compare_many(deviations: np.ndarray) -> Comparisons:
+    """Hold many embeddings against each of them: the same, in a compiled loop and the memory of a few matrices."""
+    from emb_pipeline.statistics.decision.dunnett_kernel import find_largest_leads  # takes numba along
+
+    centered = deviations - deviations.mean(axis=0)
+    gram = centered.T @ centered / len(centered)
+    own = np.diag(gram)
+    squares = np.maximum(own[:, None] + own[None] - 2 * gram, 0)
+    squares[squares < _ROUNDING * (own[:, None] + own[None])] = 0
+    spread = np.sqrt(squares)
+    varies = spread > _NO_SPREAD
+    inverse = np.divide(1, spread, out=np.zeros_like(spread), where=varies)
+    largest = find_largest_leads(np.ascontiguousarray(deviations, dtype=np.float64), inverse)
+    return Comparisons(np.where(varies, spread, 0.0), np.sort(largest, axis=1))
 
 
 def standardize(deviations: np.ndarray, reference: np.ndarray, leads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

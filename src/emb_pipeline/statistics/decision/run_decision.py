@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS
 from emb_pipeline.statistics.costs import PRICES, WEIGHED
 from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
 from emb_pipeline.statistics.decision.budget_states import BUDGET_CHOICES, decide_budget_states
@@ -87,7 +88,8 @@ def decide_under_budgets(
 ) -> pd.DataFrame:
     """Choose for each task and for all, as `decide_tasks` does, under every combination of budgets that matters.
 
-    Limits are tried on the costs that the options name, and on prices.
+    Limits are tried on the costs that the options name, and on prices. With more candidates than `MOST_IN_ALL_PAIRS` none
+    are tried: there would be as many decisions, each a test of all pairs.
 
     Returns
     -------
@@ -100,11 +102,11 @@ def decide_under_budgets(
     decided = [
         decide_budget_states(part, costs[part.task].values, rules, limited, costs[part.task].why_unknown)
         for part in parts
-        if part.embeddings
+        if 0 < len(part.embeddings) <= MOST_IN_ALL_PAIRS
     ]
     weights = options.weights or dict.fromkeys(costs, 1.0)
     together = join_tasks(parts, weights)
-    if together is not None:
+    if together is not None and len(together.embeddings) <= MOST_IN_ALL_PAIRS:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
         decided.append(decide_budget_states(together, worst.values, rules, limited, worst.why_unknown))
     return pd.concat([make_table([], BUDGET_CHOICES), *decided], ignore_index=True)

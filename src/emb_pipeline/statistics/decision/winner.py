@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS
 from emb_pipeline.statistics.decision.dunnett import compare_with
 from emb_pipeline.statistics.decision.non_inferiority import find_required_leads
 from emb_pipeline.statistics.decision.scored import Scored
@@ -138,8 +139,14 @@ def take_cheapest_shown(scored: Scored, order: np.ndarray, level: float = 0.05) 
     """
     required = find_required_leads(scored, level)
 
+    def choose_among_many(scores: np.ndarray) -> np.ndarray:
+        from emb_pipeline.statistics.decision.dunnett_kernel import choose_first_shown  # takes numba along
+
+        first = choose_first_shown(np.ascontiguousarray(scores, dtype=np.float64), required, order)
+        return np.where(first >= 0, first, take_highest(scores))
+
     def choose(scores: np.ndarray) -> np.ndarray:
         shown = np.stack([(scores[:, [j]] - scores > required[:, j]).all(axis=1) for j in order], axis=1)
         return np.where(shown.any(axis=1), order[shown.argmax(axis=1)], take_highest(scores))
 
-    return choose
+    return choose if len(order) <= MOST_IN_ALL_PAIRS else choose_among_many

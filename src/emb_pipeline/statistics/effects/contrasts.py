@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
-from emb_pipeline.statistics.effects.designs import WHOLE_GRID, Design
+from emb_pipeline.statistics.effects.designs import EMBEDDING, WHOLE_GRID, Design
 
 CONTRAST_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
 """The columns that identify a contrast of factors."""
+MOST_LEVELS = 30
+"""Levels of a factor up to which each is held against each other one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,21 @@ def _build_effects(design: Design) -> Iterator[Contrast]:
         scopes = [("", everywhere)]
         for other in others:
             scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
-        for pair in combinations(dict.fromkeys(of_cells), 2):
+        for pair in _pair_levels(list(dict.fromkeys(of_cells)), factor):
             for within, inside in scopes:
                 found = _match_cells(of_cells, pair, keys, inside)
                 if found is not None:
                     yield Contrast(design, factor, pair, within, "", *found)
+
+
+def _pair_levels(levels: Sequence[str], factor: str) -> list[tuple[str, str]]:
+    """Pair the levels of a factor: each with each, or of many each with the next one.
+
+    Many embeddings are not paired here: they are compared as pairs anyway.
+    """
+    if len(levels) <= MOST_LEVELS:
+        return list(combinations(levels, 2))
+    return [] if factor == EMBEDDING else list(pairwise(levels))
 
 
 def _build_interactions(design: Design, effects: Sequence[Contrast]) -> Iterator[Contrast]:
@@ -73,9 +85,18 @@ def _build_interactions(design: Design, effects: Sequence[Contrast]) -> Iterator
         return
     first = str(design.factors.columns[0])
     inner = [each for each in effects if each.factor == first and each.within]
-    for one, another in combinations(inner, 2):
+    n_scopes = len({each.within for each in inner})
+    for one, another in combinations(inner, 2) if n_scopes <= MOST_LEVELS else _pair_next(inner):
         if one.levels == another.levels:
             yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
+
+
+def _pair_next(inner: Sequence[Contrast]) -> Iterator[tuple[Contrast, Contrast]]:
+    """Pair contrasts of the same levels, each with that within the next level of the other factor."""
+    of_levels: dict[tuple[str, str], list[Contrast]] = {}
+    for each in inner:
+        of_levels.setdefault(each.levels, []).append(each)
+    return (pair for several in of_levels.values() for pair in pairwise(several))
 
 
 def _match_cells(

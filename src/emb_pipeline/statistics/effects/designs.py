@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-WHOLE_GRID = "corpus × embedding"
+WHOLE_GRID, EMBEDDING = "corpus × embedding", "embedding"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def find_designs(
     crossed = everywhere == cells["corpus"].nunique()
     designs = []
     subsets: list[tuple[str, pd.Series, dict[str, pd.Series]]] = [
-        (WHOLE_GRID, crossed, {"corpus": cells["corpus"], "embedding": model})
+        (WHOLE_GRID, crossed, {"corpus": cells["corpus"], EMBEDDING: model})
     ]
     for dim in cells["dim"].unique():
         chosen = crossed & (cells["dim"] == dim)

@@ -10,11 +10,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, CurvePoint, select_pair_tests
+from emb_pipeline.statistics.comparisons.claims import (
+    ALL_LABELS,
+    CurvePoint,
+    list_tested_on_curve,
+    select_pair_tests,
+)
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS, find_highest
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_percentile_interval, keep_in_range
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
-from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers, list_pairs
+from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers
 from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, Extrapolation, explain_silence, extrapolate
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_luck
 from emb_pipeline.statistics.resampling import Resampling
@@ -137,12 +143,17 @@ def build_learning_curves(
     for scores in tasks:
         resampled = resample_values(scores, chosen)
         curves += _build_rows(scores, resampled, chosen)
-        band = Band(scores.values, resampled, scores.extra, chosen)
-        p = None if claims is None else _select_adjusted_p(scores, claims)
+        names, band = scores.embeddings, Band(scores.values, resampled, scores.extra, chosen)
+        if (compared := _choose_compared(scores, claims)) is not None:
+            names = [names[place] for place in compared]
+            weights = np.eye(len(scores.embeddings))[:, compared]
+            extra = [each.combine(weights) for each in scores.extra]
+            band = Band(scores.values[compared], resampled[:, compared], extra, chosen)
+        p = None if claims is None else _select_adjusted_p(scores, names, claims)
         crossed += [
             {"task": scores.task, "metric": scores.metric, **row}
             for row in find_crossovers(
-                scores.embeddings, scores.counts, band, p_adjusted=p, largest=find_largest_difference(scores.metric)
+                names, scores.counts, band, p_adjusted=p, largest=find_largest_difference(scores.metric)
             )
         ]
     return make_table(curves, CURVES), make_table(crossed, CROSSOVERS)
@@ -390,12 +401,24 @@ def _extrapolate_curve(
     return extrapolate(points, highest=highest, level=level, rng=rng)
 
 
-def _select_adjusted_p(scores: CurveScores, claims: pd.DataFrame) -> np.ndarray:
-    """Adjusted p of each pair at each count: shape (n_embeddings, n_embeddings, n_counts)."""
-    n = len(scores.embeddings)
+def _choose_compared(scores: CurveScores, claims: pd.DataFrame | None) -> list[int] | None:
+    """Choose those of many embeddings that are held against the best one, as they were tested; None where all are."""
+    if len(scores.embeddings) <= MOST_IN_ALL_PAIRS:
+        return None
+    if claims is None:
+        return find_highest(scores.values[:, -1])
+    tested = set(list_tested_on_curve(claims, scores.task))
+    return [place for place, name in enumerate(scores.embeddings) if name in tested]
+
+
+def _select_adjusted_p(scores: CurveScores, names: Sequence[str], claims: pd.DataFrame) -> np.ndarray:
+    """Adjusted p of each pair of the best embedding at each count: shape (n_embeddings, n_embeddings, n_counts)."""
+    n = len(names)
     p = np.ones((n, n, len(scores.counts)))
-    pairs = list_pairs(n)
-    named = [(scores.embeddings[i], scores.embeddings[j]) for i, j in pairs]
+    values = [scores.values[scores.embeddings.index(name), -1] for name in names]
+    best = int(np.argmax(values))
+    pairs = [(best, other) for other in range(n) if other != best]
+    named = [(names[i], names[j]) for i, j in pairs]
     for place, count in enumerate(scores.counts):
         is_whole = place == len(scores.counts) - 1
         found = select_pair_tests(claims, scores.task, named, ALL_LABELS if is_whole else int(count)).p_adjusted
