@@ -37,7 +37,7 @@ def tag_newest_version(tracking_uri: str, name: str, embedding: str, tags: Mappi
         client = MlflowClient(tracking_uri)
         versions = client.search_model_versions(f"name = '{clean_mlflow_name(name)}'")
         for found in sorted(versions, key=lambda each: -int(each.version)):
-            if client.get_run(found.run_id).data.tags.get(_EMBEDDING) == embedding:
+            if client.get_run(str(found.run_id)).data.tags.get(_EMBEDDING) == embedding:
                 for tag, value in clean_tags(tags).items():
                     client.set_model_version_tag(found.name, found.version, tag, value)
                 return str(found.version)

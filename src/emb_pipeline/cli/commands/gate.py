@@ -37,7 +37,7 @@ class GateCommand(ProjectCommand):
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
-            error.exit_code = self.error_code
+            vars(error)["exit_code"] = self.error_code
             raise
 
 
