@@ -57,6 +57,12 @@ def _require_names(models: Mapping[str, type[BaseModel]]) -> AfterValidator:
     return AfterValidator(require)
 
 
+class MachineOptions(Strict):
+    """What is checked of this machine before a run."""
+
+    check: bool = Field(default=True, description="refuse a run that cannot fit its memory or its disk")
+
+
 class Parameters(Strict):
     """Every section that something reads."""
 
@@ -89,6 +95,7 @@ class Parameters(Strict):
     deploy: dict[str, Any] = Field(default_factory=dict, description="choice of what is exported")
     report: dict[str, Any] = Field(default_factory=dict, description="intervals, tests and the page")
     folders: dict[str, Any] = Field(default_factory=dict, description="where this machine keeps its files")
+    machine: MachineOptions = Field(default_factory=lambda: MachineOptions(), description="what is checked of this machine")
 
     @model_validator(mode="before")
     @classmethod

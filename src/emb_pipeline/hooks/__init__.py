@@ -9,6 +9,7 @@ from emb_pipeline.hooks.freshness import Freshness
 from emb_pipeline.hooks.mlflow_login import MlflowLogin
 from emb_pipeline.hooks.parent_run import ParentRun
 from emb_pipeline.hooks.requirements import Requirements
+from emb_pipeline.hooks.room import Room
 from emb_pipeline.hooks.run_status import RunStatus
 
 HOOKS = (
@@ -19,6 +20,7 @@ HOOKS = (
     FirstRows(),
     Freshness(),
     Requirements(),
+    Room(),
     MlflowLogin(),
     ApiKeys(),
     Display(),
