@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,11 +16,21 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.datasets.bundles import BundlesDataset
+from emb_pipeline.datasets.mlflow_store import forget_outages
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.export import TextClassifier
+
+
+@contextmanager
+def mlflow_is_away(database: Path) -> Iterator[None]:
+    """MLflow cannot be reached: there is a folder in place of its database."""
+    database.mkdir()
+    yield
+    database.rmdir()
+    forget_outages()
 
 
 @pytest.mark.slow
@@ -33,8 +45,11 @@ def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, mo
         filepath=str(tmp_path / "deployment"), registered_name="tiny", experiment="emb/deploy", tracking_uri=uri
     )
     assert not dataset.exists()
-    for _ in range(2):
+    with mlflow_is_away(tmp_path / "mlflow.db"):
         dataset.save({"places": Bundle(model, {"task": "places"}, "# Places\n")})
+        assert not dataset.flush()
+    assert dataset.flush() and dataset.flush()
+    dataset.save({"places": Bundle(model, {"task": "places"}, "# Places\n")})
     assert dataset.exists() and dataset.load()["places"].facts == {"task": "places"}
     assert "MLFLOW_TRACKING_URI" not in os.environ and not mlflow.is_tracking_uri_set(), "later runs would go there"
     mlflow.set_tracking_uri(uri)

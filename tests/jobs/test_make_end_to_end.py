@@ -71,20 +71,16 @@ def test_jobs_find_the_same_as_one_run_also_where_one_is_killed(small: Path, tmp
 
 
 def check_mlflow(project: Path) -> None:
-    """Each cell has one run, below that of its job; the runs of jobs are below one."""
+    """Each job has one run, also the one that was started again; cells have one below it; the jobs' runs are below one."""
     client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
     runs = {each.name: client.search_runs([each.experiment_id]) for each in client.search_experiments()}
-    counts = {name: len(found) for name, found in runs.items() if name not in ("emb/runs", "emb/train")}
-    assert counts == {"Default": 0, "emb/topic": 2, "emb/scorecard": 2}
+    counts = {name: len(found) for name, found in runs.items() if name != "emb/runs"}
+    assert counts == {"Default": 0, "emb/topic": 2, "emb/scorecard": 2, "emb/train": 1}
     (top,) = (run for run in runs["emb/runs"] if "mlflow.parentRunId" not in run.data.tags)
     jobs = {run.info.run_id: run for run in runs["emb/runs"] if run is not top}
     assert {run.data.tags["mlflow.parentRunId"] for run in jobs.values()} == {top.info.run_id}
     assert top.info.status == "FINISHED" and "- Deploy" in top.data.tags["mlflow.note.content"]
     names = {run.info.run_name: run.info.status for run in jobs.values()}
-    assert names["tiny/task.tfidf"] == "FINISHED" and "RUNNING" not in names.values()
-    assert sorted(run.info.status for run in jobs.values() if run.info.run_name == "tiny/domain.word2vec_8") == [
-        "FINISHED",
-        "KILLED",
-    ]
+    assert set(names.values()) == {"FINISHED"} and len(names) == len(jobs)
     parents = {run.info.run_name: jobs[run.data.tags["mlflow.parentRunId"]].info.run_name for run in runs["emb/topic"]}
     assert parents == {name: f"tiny/{name}" for name in ("task.tfidf", "domain.word2vec_8")}

@@ -113,19 +113,43 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
             for task, bundle in data.items():
                 bundle.write(folder / task)
             write_json({"tasks": list(data)}, folder / self.MANIFEST)
-        for task, bundle in data.items():
-            register_model(
-                self._tracking_uri,
-                self._experiment,
-                f"{self._registered_name}.{task}",
-                script=SERVING,
-                code=PACKAGE,
-                requirements=list_requirements(Path(self._filepath) / task),
-                inputs=bundle.inputs,
-                artifacts={"bundle": str(Path(self._filepath) / task)},
-                tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
-                artifact_location=self._artifact_location,
-            )
+        self._register(data)
+
+    def flush(self) -> bool:
+        """Register the models that MLflow could not take when the bundles were saved; True if none is left."""
+        if not (self._unsent.is_file() and self._exists()):
+            return True
+        kept = read_json(self._unsent)["tasks"]
+        return self._register({task: bundle for task, bundle in self.load().items() if task in kept})
+
+    def _register(self, bundles: Mapping[str, Bundle]) -> bool:
+        """Register models; those that MLflow does not take are noted."""
+        left = [task for task, bundle in bundles.items() if self._register_one(task, bundle) is None]
+        if left:
+            with write_atomically(self._unsent) as path:
+                write_json({"tasks": left}, path)
+        else:
+            self._unsent.unlink(missing_ok=True)
+        return not left
+
+    def _register_one(self, task: str, bundle: Bundle) -> str | None:
+        return register_model(
+            self._tracking_uri,
+            self._experiment,
+            f"{self._registered_name}.{task}",
+            script=SERVING,
+            code=PACKAGE,
+            requirements=list_requirements(Path(self._filepath) / task),
+            inputs=bundle.inputs,
+            artifacts={"bundle": str(Path(self._filepath) / task)},
+            tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
+            artifact_location=self._artifact_location,
+        )
+
+    @property
+    def _unsent(self) -> Path:
+        place = Path(self._filepath)
+        return place.with_name(f"{place.name}.unsent.json")
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file()

@@ -38,6 +38,8 @@ from emb_pipeline.redaction import redact
 from emb_pipeline.storage.local_paths import is_url
 
 _KILLED = "KILLED"
+_OTHERS = ("__default__", "deploy")
+"""Pipelines whose results an earlier run may have kept from MLflow."""
 _NOT_IN_KEYS = re.compile(r"[^\w.:-]")
 
 
@@ -129,9 +131,8 @@ class ParentRun:
             self._parent = self._parent.open(self._uri, self._artifacts)
             if self._parent.run_id:
                 os.environ[PARENT_RUN] = self._parent.run_id
-        for name in sorted(
-            pipeline.all_outputs() | (pipelines["__default__"].all_outputs() - used if used is not None else set())
-        ):
+        others = {name for part in _OTHERS for name in pipelines[part].all_outputs()}
+        for name in sorted(pipeline.all_outputs() | (others - used if used is not None else set())):
             flush = getattr(catalog.get(name), "flush", None)
             if flush is not None:
                 flush()

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from emb_pipeline.datasets.mlflow_jobs import join_jobs
 from emb_pipeline.datasets.mlflow_origin import RUN_KEY
 from emb_pipeline.datasets.mlflow_runs import PARENTS, Answer, close_run, open_run, write_answer
 from emb_pipeline.redaction import redact
-from emb_pipeline.storage.atomic import has_ended, name_this_process, write_atomically
+from emb_pipeline.storage.atomic import LockHeldError, has_ended, hold_lock, name_this_process, write_atomically
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,12 @@ class UnsentRuns:
 
     def send(self, tracking_uri: str, artifact_location: str) -> None:
         """Give kept runs that are over their run in MLflow, their answer and their end; remove those that MLflow has."""
+        if not any(self._list_ended()):
+            return
+        with suppress(LockHeldError), hold_lock(self._folder / ".lock", what="sending runs to MLflow", wait=0):
+            self._send_each(tracking_uri, artifact_location)
+
+    def _send_each(self, tracking_uri: str, artifact_location: str) -> None:
         for parent in self._list_ended():
             opened = parent.open(tracking_uri, artifact_location)
             if not opened.run_id:
