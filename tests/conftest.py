@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +17,10 @@ import pytest
 from filelock import FileLock
 
 from emb_pipeline.provenance.package_code import build_code_graph
+from emb_pipeline.storage.copy_space import CACHE
+from emb_pipeline.storage.object_store import OPTIONS
 from tests.forked import run_in_fork
+from tests.object_server import ObjectServer, serve_objects
 from tests.unflushed import skip_flushes
 
 skip_flushes()
@@ -239,6 +244,25 @@ def finished(sequential: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(sequential, root, symlinks=True)
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[ObjectServer]:
+    """A real server of S3's protocol, on loopback."""
+    pytest.importorskip("moto")
+    with serve_objects() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(object_server: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket of it, which this process has the keys of; copies are in the test's folder."""
+    name = f"bucket-{uuid.uuid4().hex[:8]}"
+    object_server.make_bucket(name)
+    object_server.requests.clear()
+    monkeypatch.setenv(OPTIONS, json.dumps(object_server.options))
+    monkeypatch.setenv(CACHE, str(tmp_path / "copies"))
+    return f"s3://{name}"
 
 
 WORDS = [

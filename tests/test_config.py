@@ -40,13 +40,14 @@ def test_what_is_kept_in_local_lies_on_top_of_every_use_case(project: Path) -> N
 
 
 def test_credentials_come_from_local_and_none_are_needed(project: Path) -> None:
-    assert load(project)["credentials"] == {"milvus": {}, "mlflow": {}, "api_keys": {}, "databases": {}}
+    assert load(project)["credentials"] == {"milvus": {}, "mlflow": {}, "api_keys": {}, "databases": {}, "data_root": {}}
     write(project, "local/credentials.yml", "milvus: {token: root:secret}\n")
     assert load(project)["credentials"] == {
         "milvus": {"token": "root:secret"},
         "mlflow": {},
         "api_keys": {},
         "databases": {},
+        "data_root": {},
     }
 
 
@@ -114,11 +115,15 @@ def test_artifacts_of_mlflow_have_one_absolute_place(
             "mlflow: {artefact_location: s3://bucket}",
             r"conf/local/globals.yml: nothing reads 'mlflow.artefact_location'; did you mean 'artifact_location'",
         ),
-        ("local/globals.yml", "data_root: s3://bucket/prefix", r"conf/local/globals.yml: data_root is 's3://.*, a URL"),
+        (
+            "local/globals.yml",
+            "data_root: https://host/prefix",
+            r"globals.yml: data_root https://host/prefix is a URL of no object store; name a folder, or one of s3://",
+        ),
         (
             "local/globals.yml",
             "data_root: ''",
-            r"conf/local/globals.yml: data_root is ''; write a folder: 'data_root: data'",
+            r"conf/local/globals.yml: data_root is ''; write a folder, 'data_root: data'",
         ),
         (
             "tiny/paramters_x.yml",

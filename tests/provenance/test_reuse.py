@@ -25,7 +25,7 @@ from emb_pipeline.provenance.reuse import (
     prepare_run,
     refuse_missing_inputs,
 )
-from emb_pipeline.provenance.stored_results import find_path
+from emb_pipeline.provenance.stored_results import find_stored
 from tests.provenance.test_node_fingerprints import PARAMETERS, double, two_step_pipeline
 
 OTHERS = Fingerprint.of({"code": "that of somebody else"})
@@ -76,7 +76,7 @@ def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Manife
     catalog, manifest = finished
     gathered = Pipeline([step.tag(reuse.AGGREGATE) if step.name == "total" else step for step in two_step_pipeline().nodes])
     manifest.announce({"sum": OTHERS})
-    os.utime(find_path(catalog, "sum"))
+    os.utime(find_stored(catalog, "sum").path)
     prepare(finished, steps=gathered, only_missing=True)
     assert not catalog.get("sum").exists()
     assert catalog.get("doubled").exists()
@@ -109,9 +109,9 @@ def test_the_command_in_the_message_starts_at_the_first_stale_or_missing_result_
     """Of a part of the pipeline, too, and whatever else has never been made."""
     catalog, manifest = finished
     whole = two_step_pipeline() + pipeline([node(double, ["sum", "params:more"], "last", name="last")])
-    catalog["last"] = JSONDataset(filepath=str(find_path(catalog, "sum").with_name("last.json")))
+    catalog["last"] = JSONDataset(filepath=str(find_stored(catalog, "sum").path.with_name("last.json")))
     manifest.announce({"sum": OTHERS})
-    os.utime(find_path(catalog, "sum"))
+    os.utime(find_stored(catalog, "sum").path)
     with pytest.raises(StaleResultsError, match=r"1 results .*: sum\. .*again: kedro run --env tiny --from-nodes total\n"):
         prepare(finished, {**PARAMETERS, "more": 1}, whole.only_nodes("last"), whole=whole, command="kedro run --env tiny")
 

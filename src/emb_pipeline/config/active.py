@@ -16,7 +16,12 @@ from emb_pipeline.datasets.mlflow_store import locate_artifacts
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.experiment.problems import ParametersError, check_options
+from emb_pipeline.storage.copies import find_copy, normalize_url
+from emb_pipeline.storage.copy_space import name_project_cache
 from emb_pipeline.storage.local_paths import is_url
+
+COPIES = "data/02_intermediate/copies"
+"""Folder of the project for local copies of results that are in an object store."""
 
 
 class ExperimentContext(KedroContext):
@@ -33,6 +38,7 @@ class ExperimentContext(KedroContext):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         ExperimentContext.active = self
+        name_project_cache(self.project_path / COPIES)
 
 
 def find_active_loader() -> ExperimentConfigLoader:
@@ -98,16 +104,22 @@ def project_path() -> Path:
 
 
 def resolve_in_project(path: str) -> str:
-    """Give the absolute path of a place below the project's folder (an OmegaConf resolver)."""
+    """Give the absolute path of a place below the project's folder (an OmegaConf resolver); of a URL that of its copy."""
+    if is_url(path):
+        name_project_cache(project_path() / COPIES)
+        return str(find_copy(normalize_url(path)))
     return str(project_path() / path)
 
 
 def find_report() -> str:
-    """Find the newest report of the active use case."""
-    given = find_active_loader()["globals"]
-    return resolve_in_project(
-        f"{given.get('data_root', USUAL_DATA_ROOT)}/08_reporting/{given['use_case']}/latest/report.html"
-    )
+    """Find the newest report of the active use case; of one in an object store its copy."""
+    use_case = find_active_loader()["globals"]["use_case"]
+    return resolve_in_project(f"{find_data_root()}/08_reporting/{use_case}/latest/report.html")
+
+
+def find_data_root() -> str:
+    """Find where results are: a folder, or a URL."""
+    return str(find_active_loader()["globals"].get("data_root", USUAL_DATA_ROOT))
 
 
 def find_tracking_uri() -> str:

@@ -24,17 +24,19 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from emb_pipeline.config.errors import ConfigurationError
-from emb_pipeline.errors import suggest
+from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.experiment.checks import check_parameters
 from emb_pipeline.experiment.expand import merge_evaluation
 from emb_pipeline.experiment.fast import sample_tasks
 from emb_pipeline.experiment.problems import ParametersError
 from emb_pipeline.experiment.renamed import rename_keys
+from emb_pipeline.storage.copies import normalize_url
 from emb_pipeline.storage.local_paths import is_url
+from emb_pipeline.storage.object_store import check_url
 
 LOGGER = logging.getLogger(__name__)
 TEMPLATE = "template"
-CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases")
+CREDENTIALS = ("milvus", "mlflow", "api_keys", "databases", "data_root")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
 _GLOBALS = ("use_case", "data_root", "grid", "mlflow")
 _OF_MLFLOW = "artifact_location"
@@ -178,13 +180,13 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def _require_data_root(self, root: object) -> None:
         place = DATA_ROOT if os.environ.get(DATA_ROOT) else self.place("data_root")
         if not isinstance(root, str) or not root.strip():
-            raise ConfigurationError(place, f"data_root is {root!r}", "write a folder: 'data_root: data'")
+            remedy = "write a folder, 'data_root: data', or a URL, 'data_root: s3://bucket/prefix'"
+            raise ConfigurationError(place, f"data_root is {root!r}", remedy)
         if is_url(root):
-            raise ConfigurationError(
-                place,
-                f"data_root is {root!r}, a URL, and results are files",
-                "name a folder; a bucket can be mounted as one",
-            )
+            try:
+                check_url(normalize_url(root))
+            except DataError as error:
+                raise ConfigurationError(place, f"data_root {error.place} {error.reason}", error.remedy) from error
 
     def _require_mlflow(self, written: object) -> None:
         """Refuse settings of MLflow that nothing reads."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.mlflow_runs import register_model
+from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.storage.atomic import write_atomically
-from emb_pipeline.storage.local_paths import require_local
+from emb_pipeline.storage.places import Place, find_place
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ def list_requirements(folder: Path) -> list[str]:
     return found
 
 
-class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"]):
+class BundlesDataset(Placed, AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"]):
     """Bundles by task: a folder with one folder for each, and a version of a registered MLflow model each.
 
     Parameters
     ----------
     filepath : str
-        The folder.
+        The folder, a path or a URL.
     registered_name : str
         What the models are called in MLflow's registry: ``<registered_name>.<task>``.
     experiment : str
@@ -96,7 +97,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         artifact_location: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self._registered_name, self._experiment, self._tracking_uri = registered_name, experiment, tracking_uri
         self._artifact_location = artifact_location
         self.metadata = metadata
@@ -104,11 +105,14 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
     def load(self) -> dict[str, Bundle]:
         from emb_pipeline.deployment.bundle import Bundle
 
-        folder = Path(self._filepath)
-        return {task: Bundle.read(folder / task) for task in read_json(folder / self.MANIFEST)["tasks"]}
+        with self.place.use() as folder:
+            bundles = {task: Bundle.read(folder / task) for task in read_json(folder / self.MANIFEST)["tasks"]}
+            for bundle in bundles.values():
+                self.place.keep_for(bundle)
+        return bundles
 
     def save(self, data: Mapping[str, Bundle]) -> None:
-        with write_atomically(Path(self._filepath)) as folder:
+        with self.place.write() as path, write_atomically(path) as folder:
             folder.mkdir()
             for task, bundle in data.items():
                 bundle.write(folder / task)
@@ -117,42 +121,43 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
 
     def flush(self) -> bool:
         """Register the models that MLflow could not take when the bundles were saved; True if none is left."""
-        if not (self._unsent.is_file() and self._exists()):
+        if not (self._unsent.exists() and self._exists()):
             return True
-        kept = read_json(self._unsent)["tasks"]
+        with self._unsent.use() as path:
+            kept = read_json(path)["tasks"]
         return self._register({task: bundle for task, bundle in self.load().items() if task in kept})
 
     def _register(self, bundles: Mapping[str, Bundle]) -> bool:
         """Register models; those that MLflow does not take are noted."""
-        left = [task for task, bundle in bundles.items() if self._register_one(task, bundle) is None]
+        with self.place.use() as folder:
+            left = [task for task, bundle in bundles.items() if self._register_one(folder / task, task, bundle) is None]
         if left:
-            with write_atomically(self._unsent) as path:
+            with self._unsent.write() as target, write_atomically(target) as path:
                 write_json({"tasks": left}, path)
         else:
-            self._unsent.unlink(missing_ok=True)
+            self._unsent.remove()
         return not left
 
-    def _register_one(self, task: str, bundle: Bundle) -> str | None:
+    def _register_one(self, folder: Path, task: str, bundle: Bundle) -> str | None:
         return register_model(
             self._tracking_uri,
             self._experiment,
             f"{self._registered_name}.{task}",
             script=SERVING,
             code=PACKAGE,
-            requirements=list_requirements(Path(self._filepath) / task),
+            requirements=list_requirements(folder),
             inputs=bundle.inputs,
-            artifacts={"bundle": str(Path(self._filepath) / task)},
+            artifacts={"bundle": str(folder)},
             tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
             artifact_location=self._artifact_location,
         )
 
     @property
-    def _unsent(self) -> Path:
-        place = Path(self._filepath)
-        return place.with_name(f"{place.name}.unsent.json")
+    def _unsent(self) -> Place:
+        return find_place(self._filepath.with_name(f"{self._filepath.name}.unsent.json"))
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / self.MANIFEST).is_file()
+        return self.place.exists(self.MANIFEST)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "registered_name": self._registered_name}

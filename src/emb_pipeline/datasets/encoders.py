@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.storage.atomic import write_atomically
-from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
-from emb_pipeline.storage.local_paths import require_local
+from emb_pipeline.storage.failures import Failed
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 
 
-class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | Failed"]):
+class EncoderDataset(Placed, AbstractDataset["EncoderFolder | Failed", "EncoderFolder | Failed"]):
     """One encoder, with its provenance in ``encoder.json``; or why it could not be made.
 
     A node writes into a scratch folder; saving gives it its final name.
@@ -23,7 +22,7 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
     Parameters
     ----------
     filepath : str
-        The folder.
+        The folder, a path or a URL.
     metadata : dict, optional
         Anything for other tools.
     """
@@ -31,27 +30,28 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
     MANIFEST = "encoder.json"
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self.metadata = metadata
 
     def load(self) -> EncoderFolder | Failed:
         from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 
-        return self.failure() or EncoderFolder.read(Path(self._filepath))
+        if failed := self.failure():
+            return failed
+        with self.place.use() as path:
+            encoder = EncoderFolder.read(path)
+            self.place.keep_for(encoder)
+        return encoder
 
     def save(self, data: EncoderFolder | Failed) -> None:
         if isinstance(data, Failed):
-            return store_failure(Path(self._filepath), data)
-        with write_atomically(Path(self._filepath)) as folder:
+            return self.place.store_failure(data)
+        with self.place.write() as path, write_atomically(path) as folder:
             data.move_to(folder)
-        forget_failure(Path(self._filepath))
-
-    def failure(self) -> Failed | None:
-        """Why it could not be made; None where it could."""
-        return load_failure(Path(self._filepath))
+        self.place.forget_failure()
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
+        return self.place.exists(self.MANIFEST)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

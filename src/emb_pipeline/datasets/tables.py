@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import json
-from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
-from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
+from kedro.io import AbstractDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
+from emb_pipeline.datasets.placed import Placed, PlacedVersions, take_filepath
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
-from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
-from emb_pipeline.storage.local_paths import require_local
+from emb_pipeline.storage.failures import Failed
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.storage.table_parts import TableParts
 
@@ -25,13 +24,13 @@ Reference: TypeAlias = TableParts | StoredEncoders
 Tables: TypeAlias = Mapping[str, pa.Table | Reference]
 
 
-class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed]):
+class TableDataset(PlacedVersions):
     """One table as one Parquet file, written atomically; or why it could not be made.
 
     Parameters
     ----------
     filepath : str
-        Where the file is.
+        Where the file is, a path or a URL.
     version : Version, optional
         Set by Kedro for an entry with ``versioned: true``.
     metadata : dict, optional
@@ -39,44 +38,68 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
     """
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(
-            filepath=require_local(filepath), version=version, exists_function=does_path_exist, glob_function=glob.glob
-        )
+        super().__init__(filepath, version)
         self.metadata = metadata
 
     def load(self) -> pa.Table | Failed:
         if failed := self.failure():
             return failed
-        path = Path(self._get_load_path())
-        if not path.is_file():
-            raise DatasetError(f"{path} is not there: it was never written")
-        return read_parquet(path)
+        with self._use() as path:
+            if not path.is_file():
+                raise DatasetError(f"{path} is not there: it was never written")
+            return read_parquet(path)
 
     def save(self, data: pa.Table | pd.DataFrame | Failed) -> None:
         if isinstance(data, Failed):
-            return store_failure(Path(self._filepath), data)
+            return self.place.store_failure(data)
         table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
-        with write_atomically(Path(self._get_save_path())) as path:
+        with self._write() as target, write_atomically(target) as path:
             write_parquet(table, path)
-        forget_failure(Path(self._filepath))
-
-    def failure(self) -> Failed | None:
-        """Why it could not be made; None where it could."""
-        return load_failure(Path(self._filepath))
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows, for Kedro-Viz: it looks for this return type."""
         table = self.load()
         return preview_failure(table) if isinstance(table, Failed) else preview_table(table.slice(0, nrows))
 
-    def _exists(self) -> bool:
-        return does_version_exist(self._get_load_path) and self.failure() is None
-
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
 
 
-class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
+class CsvDataset(Placed, AbstractDataset[pd.DataFrame, pd.DataFrame]):
+    """One table as comma-separated values, for spreadsheets and people.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the file is, a path or a URL.
+    metadata : dict, optional
+        Anything for other tools, such as Kedro-Viz's layer.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = take_filepath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        with self.place.use() as path:
+            return pd.read_csv(path)
+
+    def save(self, data: pd.DataFrame) -> None:
+        with self.place.write() as target, write_atomically(target) as path:
+            data.to_csv(path, index=False)
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """First rows, for Kedro-Viz: it looks for this return type."""
+        return preview_table(pa.Table.from_pandas(self.load().head(nrows), preserve_index=False))
+
+    def _exists(self) -> bool:
+        return self.place.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class TablePartDataset(Placed, AbstractDataset[pa.Table | Failed, TableParts | Failed]):
     """One table as one Parquet file, which is loaded as a reference: who gathers tables needs no rows.
 
     Parameters
@@ -86,19 +109,18 @@ class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self._table = TableDataset(filepath=filepath)
         self.metadata = metadata
 
     def load(self) -> TableParts | Failed:
-        return self.failure() or TableParts.of_file(Path(self._filepath))
+        if failed := self.failure():
+            return failed
+        with self.place.use() as path:
+            return TableParts.of_file(path)
 
     def save(self, data: pa.Table | Failed) -> None:
         self._table.save(data)
-
-    def failure(self) -> Failed | None:
-        """Why it could not be made; None where it could."""
-        return self._table.failure()
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows, for Kedro-Viz: it looks for this return type."""
@@ -111,7 +133,7 @@ class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
         return {"filepath": str(self._filepath)}
 
 
-class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
+class TablesDataset(Placed, AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
     """Several named tables as one folder of Parquet files; the manifest is written last and makes it valid.
 
     Or why they could not be made. References to files of other datasets stay references: the manifest holds them, with
@@ -120,7 +142,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
     Parameters
     ----------
     filepath : str
-        The folder.
+        The folder, a path or a URL.
     dictionaries : mapping of str to list of str, optional
         Text columns of tables that are loaded as numbers with a dictionary: much faster where few texts are in many rows.
     metadata : dict, optional
@@ -136,16 +158,19 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         dictionaries: Mapping[str, list[str]] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self._dictionaries = dict(dictionaries or {})
         self.metadata = metadata
 
     def load(self) -> dict[str, Any] | Failed:
-        folder = Path(self._filepath)
         if failed := self.failure():
             return failed
         if not self._exists():
-            raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end")
+            raise DatasetError(f"{self._filepath} holds no {self.MANIFEST}: it was never written, or not to its end")
+        with self.place.use() as folder:
+            return self._read(folder)
+
+    def _read(self, folder: Path) -> dict[str, Any]:
         manifest = read_json(folder / self.MANIFEST)
         tables: dict[str, pa.Table | Reference] = {}
         for name, n_rows in manifest.get("rows", {}).items():
@@ -162,8 +187,12 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
 
     def save(self, data: Tables | Failed) -> None:
         if isinstance(data, Failed):
-            return store_failure(Path(self._filepath), data)
-        here = Path(self._filepath)
+            return self.place.store_failure(data)
+        with self.place.write() as here:
+            self._write(data, here)
+        self.place.forget_failure()
+
+    def _write(self, data: Tables, here: Path) -> None:
         parts = {name: each.to_json(here) for name, each in data.items() if isinstance(each, TableParts)}
         encoders = {name: each.to_json(here) for name, each in data.items() if isinstance(each, StoredEncoders)}
         with write_atomically(here) as folder:
@@ -174,11 +203,6 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
             rows = {name: table.num_rows for name, table in tables.items()}
             facts = {"tables": list(data), "rows": rows, "parts": parts, "encoders": encoders}
             write_json(facts, folder / self.MANIFEST)
-        forget_failure(Path(self._filepath))
-
-    def failure(self) -> Failed | None:
-        """Why they could not be made; None where they could."""
-        return load_failure(Path(self._filepath))
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows of the first table, for Kedro-Viz."""
@@ -189,7 +213,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         return preview_table((first.read() if isinstance(first, TableParts) else first)[:nrows])
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
+        return self.place.exists(self.MANIFEST)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
@@ -204,16 +228,3 @@ def preview_table(table: pa.Table) -> TablePreview:
 def preview_failure(failed: Failed) -> TablePreview:
     """Show the reason why a table could not be made, in Kedro-Viz."""
     return preview_table(pa.table({"failed": [failed.reason]}))
-
-
-def does_version_exist(find_load_path: Callable[[], PurePath]) -> bool:
-    """Tell whether the file that a versioned dataset would load is there."""
-    try:
-        return Path(find_load_path()).is_file()
-    except DatasetError:  # no version yet
-        return False
-
-
-def does_path_exist(path: str) -> bool:
-    """Tell whether a file or folder is there (a named function: datasets are pickled)."""
-    return Path(path).exists()

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
+from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically
-from emb_pipeline.storage.local_paths import require_local
 from emb_pipeline.storage.sealed_files import AGAIN, add_seal, is_sealed, seal
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -50,7 +50,7 @@ class Documents:
             raise DataError(str(self.path), f"is no Parquet file, or a damaged one ({error})", AGAIN) from error
 
 
-class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
+class DocumentsDataset(Placed, AbstractDataset[Iterable[tuple[str, str]], Documents]):
     """A stream of (doc_id, text) as one Parquet file; neither writing nor reading holds the corpus in memory.
 
     A group of rows ends at 8,192 documents or 16 million characters, whichever comes first: memory has the bound of a group
@@ -59,7 +59,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     Parameters
     ----------
     filepath : str
-        Where the file is.
+        Where the file is, a path or a URL.
     metadata : dict, optional
         Anything for other tools.
     """
@@ -67,14 +67,17 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
     _ROWS_PER_GROUP, _CHARACTERS_PER_GROUP = 8192, 1 << 24
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self.metadata = metadata
 
     def load(self) -> Documents:
-        return Documents(Path(self._filepath))
+        with self.place.use() as path:
+            documents = Documents(path)
+            self.place.keep_for(documents)
+        return documents
 
     def save(self, data: Iterable[tuple[str, str]]) -> None:
-        with write_atomically(Path(self._filepath)) as path:
+        with self.place.write() as target, write_atomically(target) as path:
             with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
                 groups = _group_rows(data, self._ROWS_PER_GROUP, self._CHARACTERS_PER_GROUP)
                 for table in map(_make_table, groups):  # no name for a group of rows, which would hold it
@@ -82,7 +85,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
             seal(path)
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
+        return self.place.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
@@ -106,7 +109,7 @@ def _group_rows(rows: Iterable[tuple[str, str]], n_rows: int, n_characters: int)
         yield group
 
 
-class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
+class TokenCorpusDataset(Placed, AbstractDataset[TokenCorpus, TokenCorpus]):
     """A tokenized corpus: the folder that ``text.tokens`` writes.
 
     A node writes into a scratch folder; saving gives it its final name.
@@ -114,26 +117,29 @@ class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
     Parameters
     ----------
     filepath : str
-        The folder.
+        The folder, a path or a URL.
     metadata : dict, optional
         Anything for other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = require_local(filepath)
+        self._filepath = take_filepath(filepath)
         self.metadata = metadata
 
     def load(self) -> TokenCorpus:
         if not self._exists():
             raise DatasetError(f"{self._filepath} holds no finished corpus; run `kedro run --pipelines ingest` first")
-        return TokenCorpus(Path(self._filepath))
+        with self.place.use() as folder:
+            corpus = TokenCorpus(folder)
+            self.place.keep_for(corpus)
+        return corpus
 
     def save(self, data: TokenCorpus) -> None:
-        with write_atomically(Path(self._filepath)) as folder:
+        with self.place.write() as path, write_atomically(path) as folder:
             shutil.move(data.folder, folder)
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / "manifest.json").is_file()
+        return self.place.exists("manifest.json")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +18,11 @@ from kedro_datasets._typing import TablePreview
 from emb_pipeline.datasets.mlflow_origin import Origin
 from emb_pipeline.datasets.mlflow_params import list_inputs
 from emb_pipeline.datasets.mlflow_runs import CELL, log_run, name_run
+from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import write_atomically
-from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
-from emb_pipeline.storage.local_paths import require_local
+from emb_pipeline.storage.failures import Failed
+from emb_pipeline.storage.places import Place, find_place
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 RUN_NAME = "mlflow_run_name"
@@ -40,7 +41,7 @@ class TrackedRun:
     experiment: str
     name: str
     use_case: str
-    place: Path
+    place: PurePosixPath
     artifact_location: str = ""
 
     def send(self, record: Mapping[str, Any], name: str | None = None, status: str = "FINISHED") -> str | None:
@@ -51,7 +52,7 @@ class TrackedRun:
         run_id = self._log(name or self.name, of_run, status, origin)
         if run_id is None:
             kept = {"name": name or self.name, "status": status, "origin": origin.to_json(), "record": of_run}
-            with write_atomically(self._unsent) as path:
+            with self._unsent.write() as target, write_atomically(target) as path:
                 write_json(kept, path)
         else:
             self.forget()
@@ -59,7 +60,8 @@ class TrackedRun:
 
     def send_kept(self) -> str | None:
         """Send the record that is kept, and give the run's id; None if MLflow still does not take it."""
-        kept = read_json(self._unsent)
+        with self._unsent.use() as path:
+            kept = read_json(path)
         run_id = self._log(kept["name"], kept["record"], kept["status"], Origin(**kept["origin"]))
         if run_id is not None:
             self.forget()
@@ -67,15 +69,15 @@ class TrackedRun:
 
     def keeps(self) -> bool:
         """Tell whether a record is kept that MLflow has not taken."""
-        return self._unsent.is_file()
+        return self._unsent.exists()
 
     def forget(self) -> None:
         """Remove the record that is kept."""
-        self._unsent.unlink(missing_ok=True)
+        self._unsent.remove()
 
     @property
-    def _unsent(self) -> Path:
-        return self.place.with_name(f"{self.place.name}.unsent.json")
+    def _unsent(self) -> Place:
+        return find_place(self.place.with_name(f"{self.place.name}.unsent.json"))
 
     def _log(self, name: str, record: Mapping[str, Any], status: str, origin: Origin) -> str | None:
         return log_run(
@@ -89,7 +91,7 @@ class TrackedRun:
         )
 
 
-class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
+class TrackedRunDataset(Placed, AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
     """A record as one JSON file and one finished MLflow run.
 
     The record's ``params`` are the axes that vary over the grid, ``probe`` the hyper-parameters of an evaluation,
@@ -100,7 +102,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
     Parameters
     ----------
     filepath : str
-        The JSON file. It alone decides whether the dataset exists.
+        The JSON file, a path or a URL. It alone decides whether the dataset exists.
     experiment : str
         MLflow experiment.
     run_name : str
@@ -126,9 +128,8 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         artifact_location: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = require_local(filepath)
-        place = Path(self._filepath)
-        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, place, artifact_location)
+        self._filepath = take_filepath(filepath)
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, self._filepath, artifact_location)
         self.metadata = metadata
 
     @property
@@ -141,16 +142,12 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
 
     def save(self, data: Mapping[str, Any] | Failed) -> None:
         if isinstance(data, Failed):
-            store_failure(Path(self._filepath), data)
+            self.place.store_failure(data)
             self._run.send(make_failed_record(data), status="FAILED")
             return
         named = {**data, RUN_NAME: name_run(self._run.name, data, self._record() if self._exists() else {})}
         self._write({**named, "mlflow_run_id": self._track(named)})
-        forget_failure(Path(self._filepath))
-
-    def failure(self) -> Failed | None:
-        """Read why there is no record; None where there is one."""
-        return load_failure(Path(self._filepath))
+        self.place.forget_failure()
 
     def flush(self) -> bool:
         """Write the run that MLflow could not take when the record was saved; True if nothing is left to write."""
@@ -171,17 +168,18 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         return preview_table(pa.table({"metric": list(metrics), "value": list(metrics.values())}))
 
     def _record(self) -> dict[str, Any]:
-        return read_json(Path(self._filepath))
+        with self.place.use() as path:
+            return read_json(path)
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        with write_atomically(Path(self._filepath)) as path:
+        with self.place.write() as target, write_atomically(target) as path:
             write_json(record, path)
 
     def _track(self, record: Mapping[str, Any]) -> str | None:
         return self._run.send(record, record.get(RUN_NAME))
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file() and self.failure() is None
+        return self.place.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "experiment": self._run.experiment, "run_name": self._run.name}
@@ -208,8 +206,7 @@ class TrackedTablesDataset(TablesDataset):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        place = Path(self._filepath)
-        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, place, artifact_location)
+        self._run = TrackedRun(tracking_uri, experiment, run_name, use_case, self._filepath, artifact_location)
 
     TRACKED = "mlflow.json"
 
@@ -221,8 +218,11 @@ class TrackedTablesDataset(TablesDataset):
     @property
     def run_id(self) -> str | None:
         """The run that MLflow took; None while it took none."""
-        path = Path(self._filepath) / self.TRACKED
-        return str(json.loads(path.read_text(encoding="utf-8"))["mlflow_run_id"]) if path.is_file() else None
+        if not self._exists():
+            return None
+        with self.place.use() as folder:
+            path = folder / self.TRACKED
+            return str(json.loads(path.read_text(encoding="utf-8"))["mlflow_run_id"]) if path.is_file() else None
 
     def save(self, data: Tables | Failed) -> None:
         super().save(data)
@@ -233,7 +233,7 @@ class TrackedTablesDataset(TablesDataset):
 
     def flush(self) -> bool:
         """Write the scorecard that MLflow could not take when the tables were saved; True if nothing is left to write."""
-        if not self._exists() or (Path(self._filepath) / self.TRACKED).is_file():
+        if not self._exists() or self.run_id is not None:
             return True
         if self._run.keeps():
             return self._note(self._run.send_kept())
@@ -249,7 +249,11 @@ class TrackedTablesDataset(TablesDataset):
     def _note(self, run_id: str | None) -> bool:
         """Note the run that MLflow took; False if it took none."""
         if run_id is not None:
-            with write_atomically(Path(self._filepath) / self.TRACKED) as path:
+            with (
+                self.place.use(),
+                self.place.write(is_added_to=True) as folder,
+                write_atomically(folder / self.TRACKED) as path,
+            ):
                 path.write_text(json.dumps({"mlflow_run_id": run_id}), encoding="utf-8")
         return run_id is not None
 

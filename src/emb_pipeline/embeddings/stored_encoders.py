@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.storage.places import find_place
+
+Artifact = TypeVar("Artifact", WordVectors, EncoderFolder)
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class StoredEncoder:
                 known[base.name] = base.load(encodings, known)
         artifact: WordVectors | EncoderFolder | None = None
         if self.vectors is not None:
-            artifact = WordVectors.read(self.vectors)
+            artifact = _read(self.vectors, WordVectors.read)
         elif self.encoder is not None:
-            artifact = EncoderFolder.read(self.encoder)
+            artifact = _read(self.encoder, EncoderFolder.read)
         return factory.build_encoder(
             self.method,
             self.options,
@@ -95,6 +98,15 @@ class StoredEncoder:
             bases=tuple(cls.from_json(base, folder) for base in facts["bases"]),
             **paths,
         )
+
+
+def _read(path: Path, read: Callable[[Path], Artifact]) -> Artifact:
+    """Read what a training left; from a store it is downloaded first, and kept here as long as it is in use."""
+    place = find_place(path)
+    with place.use() as here:
+        artifact = read(here)
+        place.keep_for(artifact)
+    return artifact
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from emb_pipeline.hooks.failed_cells import FailedCells
 from emb_pipeline.hooks.first_rows import FirstRows
 from emb_pipeline.hooks.freshness import Freshness
 from emb_pipeline.hooks.mlflow_login import MlflowLogin
+from emb_pipeline.hooks.object_storage import ObjectStorage
 from emb_pipeline.hooks.parent_run import ParentRun
 from emb_pipeline.hooks.requirements import Requirements
 from emb_pipeline.hooks.room import Room
@@ -23,6 +24,7 @@ HOOKS = (
     Room(),
     MlflowLogin(),
     ApiKeys(),
+    ObjectStorage(),
     Display(),
 )
 """Kedro calls the last one first."""

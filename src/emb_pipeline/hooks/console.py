@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -9,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from emb_pipeline.config.active import find_active_environment, find_report, find_tracking_uri, load_active_parameters
 from emb_pipeline.hooks.answer_tables import load_answer_tables
 from emb_pipeline.redaction import redact
+from emb_pipeline.storage.copies import find_url
 
 _WIDTH = 100
 
@@ -46,7 +48,9 @@ class Console:
             terminal.print(
                 f"\nThis is a first answer{of}. For all of it: emb-pipeline run {use_case} --thorough", style="yellow"
             )
-        terminal.print(f"report   {find_report()}", soft_wrap=True, highlight=False)
+        stored = find_url(Path(find_report()))
+        also = f"   ({stored})" if stored else ""
+        terminal.print(f"report   {find_report()}{also}", soft_wrap=True, highlight=False)
         terminal.print(
             f"runs     mlflow ui --backend-store-uri {redact(find_tracking_uri())}   (http://127.0.0.1:5000)",
             soft_wrap=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from emb_pipeline.reporting.markdown import write_answer
 from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
 from emb_pipeline.statistics.costs import COSTS
 from emb_pipeline.storage.failures import Failed
+from emb_pipeline.storage.places import find_place
 
 ANSWER = ("leaderboard", "decision", "relaxations", "report.joint_choice")
 """Tables that the answer of a run is written from."""
@@ -29,12 +29,13 @@ def gather_answer(catalog: Any) -> Answer:
     able = board[board["origin"] != CONTROL]
     best = {f"best/{task}": float(select_primary(able, task)["value"].iloc[0]) for task in tasks_of(able)}
     counts = {"n_embeddings": float(board["embedding"].nunique()), "n_tasks": float(len(best))}
-    return Answer(
-        note=write_answer(load_answer_tables(catalog)),
-        metrics={**best, **counts},
-        leaderboard=board,
-        page=Path(find_report()),
-    )
+    with find_place(find_report()).use() as page:
+        return Answer(
+            note=write_answer(load_answer_tables(catalog)),
+            metrics={**best, **counts},
+            leaderboard=board,
+            page=page,
+        )
 
 
 def gather_leaderboard(catalog: Any) -> tuple[list[RankedTask], Scorecards]:

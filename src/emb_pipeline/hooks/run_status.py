@@ -23,7 +23,7 @@ from emb_pipeline.config.active import project_path
 from emb_pipeline.embeddings.extras import is_installed
 from emb_pipeline.hooks.run_lines import append_line
 from emb_pipeline.provenance.node_fingerprints import is_data
-from emb_pipeline.provenance.stored_results import find_path, is_stored
+from emb_pipeline.provenance.stored_results import find_stored, is_stored
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import name_this_process, write_atomically
 from emb_pipeline.storage.shared_json import read_object, update_object
@@ -100,7 +100,9 @@ def measure(catalog: Any, name: str) -> dict[str, int]:
     """Count rows, columns and bytes of a stored result; rows and columns of tables alone."""
     if not is_stored(catalog, name):
         return {}
-    path = find_path(catalog, name)
+    path, known_size = find_stored(catalog, name).look()
+    if path is None:  # in a store, and not here: it was not made by this run
+        return {"file_size": known_size} if known_size is not None else {}
     if path.is_dir():
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         return {**_count_rows(path / "manifest.json"), "file_size": size}

@@ -12,6 +12,8 @@ from typing import Any
 
 from emb_pipeline.provenance.fingerprint import INPUT, Fingerprint
 from emb_pipeline.storage.atomic import hold_lock, write_atomically
+from emb_pipeline.storage.copies import find_url
+from emb_pipeline.storage.object_log import ObjectLog
 
 RULE = 3
 """Number of the rule that fingerprints are made by; results with an entry of another number are stale once."""
@@ -29,6 +31,8 @@ class Manifest:
     number. The last note of a dataset counts. It is written before the dataset is: one that is older than its note was
     never made, since its run was killed.
 
+    In an object store a note is an entry of a log (`ObjectLog`).
+
     An earlier version wrote a file for each dataset. Such a file is read where there is no note; `open` turns all of them
     into a note.
 
@@ -41,6 +45,8 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, dict[str, Any]] | None = None
+        url = find_url(folder.absolute())
+        self._log = None if url is None else ObjectLog(url)
 
     @classmethod
     def open(cls, models: Path) -> Manifest:
@@ -109,10 +115,12 @@ class Manifest:
         return self._known
 
     def _read_notes(self) -> dict[str, dict[str, Any]]:
-        """Read all notes; again where another job puts them into one meanwhile."""
+        """Read all notes, of a log those that were not read yet; again where another job puts them into one meanwhile."""
+        if self._log is not None:
+            return dict(pair for content in self._log.read() for pair in _read_note(content.decode()))
         while True:
             try:
-                return dict(pair for path in self._list_notes() for pair in _read_note(path))
+                return dict(pair for path in self._list_notes() for pair in _read_note(_read_text(path)))
             except FileNotFoundError:
                 continue
 
@@ -122,6 +130,9 @@ class Manifest:
     def _note(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
         if not entries:
             return
+        if self._log is not None:
+            self._append(self._log, entries)
+            return
         known, files = self._entries, self._list_notes()
         known.update({name: dict(entry) for name, entry in entries.items()})
         # Names are in the order of time, also where the clock was put back.
@@ -129,12 +140,25 @@ class Manifest:
         if len(files) >= _MOST_FILES:
             self._gather()
 
+    def _append(self, log: ObjectLog, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        """Append a note to a log, after those that other machines have appended since; many notes are put into one."""
+        known, ours = self._entries, {name: dict(entry) for name, entry in entries.items()}
+        is_whole = log.n_since_start >= _MOST_FILES
+        while not log.append("".join(_write_lines({**known, **ours} if is_whole else ours)).encode()):
+            known.update(self._read_notes())
+        known.update(ours)
+        if is_whole:
+            log.start_here()
+
     def _gather(self) -> None:
         """Put all notes into one, which has the number of the last of them: what another job notes meanwhile is later."""
         with hold_lock(self.folder.with_name(f".{self.folder.name}.lock"), what="gathering notes"):
             files = self._list_notes()
             if len(files) > _MOST_FILES:
-                self._write(_find_number(files[-1]), dict(pair for path in files for pair in _read_note(path)))
+                self._write(
+                    _find_number(files[-1]),
+                    dict(pair for path in files for pair in _read_note(_read_text(path))),
+                )
                 for path in files:
                     path.unlink()
 
@@ -151,9 +175,13 @@ def _write_lines(entries: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
     return (json.dumps({_DATASET: name, **entry}) + "\n" for name, entry in entries.items())
 
 
-def _read_note(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _read_note(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read a note; a line that cannot be read notes nothing."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         try:
             entry = json.loads(line)
             yield entry.pop(_DATASET), entry

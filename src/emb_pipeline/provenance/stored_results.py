@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from kedro.io import DataCatalog
+
+from emb_pipeline.storage.places import Place, find_place
 
 
 def is_stored(catalog: DataCatalog, name: str) -> bool:
@@ -23,23 +24,21 @@ def has_failed(catalog: DataCatalog, name: str) -> bool:
     return failure is not None and failure() is not None
 
 
-def find_path(catalog: DataCatalog, name: str) -> Path:
-    """Find the file or folder that a result is loaded from.
+def find_stored(catalog: DataCatalog, name: str) -> Place:
+    """Find the place that a result is loaded from.
 
     Kedro 1.7 gives no public name to it: what Kedro-Viz reads, too, is read here, and nowhere else.
     """
     dataset: Any = catalog.get(name)
     load_path = getattr(dataset, "_get_load_path", None)
-    path = Path(str(load_path() if load_path else dataset._filepath))
+    place = find_place(str(load_path() if load_path else dataset._filepath))
     dataset.release()
-    return path
+    return place
 
 
 def find_write_time(catalog: DataCatalog, name: str) -> float:
     """Find when a result was written, in seconds since the epoch."""
-    path = find_path(catalog, name)
-    manifest = path / "manifest.json"
-    return (manifest if manifest.is_file() else path).stat().st_mtime
+    return find_stored(catalog, name).find_write_time()
 
 
 def count_as_missing(catalog: DataCatalog, name: str) -> None:

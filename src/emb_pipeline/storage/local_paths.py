@@ -1,4 +1,4 @@
-"""Places of results: files and folders of this machine, and no URLs."""
+"""Paths and URLs, and places that can only be a path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_url(place: str) -> bool:
 
 
 def require_local(filepath: str) -> PurePosixPath:
-    """Take the place of a result, unless it is a URL: as a path of this machine it would be a new folder ``s3:``.
+    """Take the place of what can only be a file, unless it is a URL: as a path it would be a new folder ``s3:``.
 
     Raises
     ------
@@ -25,5 +25,5 @@ def require_local(filepath: str) -> PurePosixPath:
         It is a URL.
     """
     if is_url(filepath):
-        raise DataError(filepath, "is a URL, and results are files of this machine", _REMEDY)
+        raise DataError(filepath, "is a URL, and this is a file of this machine alone", _REMEDY)
     return PurePosixPath(filepath)

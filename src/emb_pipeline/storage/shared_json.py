@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.storage.atomic import hold_lock, write_atomically
+from emb_pipeline.storage.atomic import hold_lock
+from emb_pipeline.storage.places import read_small_file, write_small_file
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty one where there is no file, or one that holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_small_file(path) or "{}")
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -25,7 +26,8 @@ def update_object(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
     Parameters
     ----------
     path : Path
-        The file. ``.<name>.lock`` next to it is held while it is read and written.
+        The file. ``.<name>.lock`` next to it is held while it is read and written: by processes of this machine, where the
+        file is in an object store.
     change : callable
         Takes what is in the file, and returns what will be.
 
@@ -36,6 +38,5 @@ def update_object(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
     """
     with hold_lock(path.with_name(f".{path.name.removeprefix('.')}.lock"), what=f"writing {path.name}"):
         changed = change(read_object(path))
-        with write_atomically(path) as part:
-            part.write_text(json.dumps(changed), encoding="utf-8")
+        write_small_file(path, json.dumps(changed))
     return changed

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.storage.places import find_place
 from emb_pipeline.storage.sealed_files import AGAIN, read_parquet
 
 REMAKE = "make it again: kedro run --only-missing-outputs"
@@ -88,7 +89,8 @@ class TableParts:
         return pa.schema(fields).empty_table()
 
     def _read_file(self, file: PartFile) -> pa.Table:
-        table = read_parquet(file.path, read_dictionary=self.dictionaries, use_threads=False, remedy=REMAKE)
+        with find_place(file.path).use() as path:
+            table = read_parquet(path, read_dictionary=self.dictionaries, use_threads=False, remedy=REMAKE)
         if table.num_rows != file.n_rows:
             raise DataError(str(file.path), f"has {table.num_rows} rows, {file.n_rows} were gathered", REMAKE)
         return table

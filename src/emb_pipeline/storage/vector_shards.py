@@ -22,6 +22,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import Holder, find_holder, hold_lock, write_atomically
 from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
+from emb_pipeline.storage.shared_shards import SharedShards
 from emb_pipeline.storage.vector_rows import DenseRows, Part, RowFormat
 
 _KEY = np.dtype("S16")
@@ -52,10 +53,20 @@ class VectorShards:
         self._seen: list[str] = []
         self.claimants: list[Holder] = []
         folder.mkdir(parents=True, exist_ok=True)
+        self._shared = SharedShards.of(folder)
         self._scan()
 
     def find_stored(self, keys: np.ndarray) -> np.ndarray:
-        """Find which keys are in a shard: a mask of shape (n_keys,)."""
+        """Find which keys are in a shard: a mask of shape (n_keys,).
+
+        What is not here is looked for in the store that machines share, if there is one.
+        """
+        inside = self._find_here(keys)
+        if self._shared is not None and not inside.all() and self._shared.pull():
+            return self._find_here(keys)
+        return inside
+
+    def _find_here(self, keys: np.ndarray) -> np.ndarray:
         self._scan()
         places = np.searchsorted(self._keys, keys)
         inside = places < len(self._keys)
@@ -90,6 +101,8 @@ class VectorShards:
         name = hashlib.blake2b(keys.tobytes(), digest_size=10).hexdigest()
         with write_atomically(self._folder / f"{name}.arrow") as part:
             write_arrow(batch, part)
+        if self._shared is not None:
+            self._shared.push(f"{name}.arrow")
 
     @contextmanager
     def claim_rows(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Self, cast
 
 import numpy as np
@@ -208,8 +208,13 @@ class WordVectors:
         return made
 
 
+def name_subwords(name: str) -> str:
+    """Name the file of n-gram vectors that belongs to a file of word vectors."""
+    return f"{PurePath(name).stem}.subwords.arrow"
+
+
 def _subwords_path(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.subwords.arrow")
+    return path.with_name(name_subwords(path.name))
 
 
 def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[str, Any] | None = None) -> None:

@@ -1,0 +1,53 @@
+"""The hook that prepares an object store for results, where ``data_root`` is a URL."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+from emb_pipeline.config.active import find_data_root
+from emb_pipeline.provenance.node_fingerprints import is_data
+from emb_pipeline.provenance.stored_results import is_stored
+from emb_pipeline.storage.copies import normalize_url
+from emb_pipeline.storage.local_paths import is_url
+from emb_pipeline.storage.object_log import AT_ONCE
+from emb_pipeline.storage.object_store import OPTIONS, hide_options, remember_reads, write_object
+
+_TRIAL = ".emb_pipeline"
+_PLANNING_SECONDS = 20.0
+"""The time in which the hooks of a run ask what is there."""
+
+
+class ObjectStorage:
+    """Gives this process and its workers the keys of the store, and refuses one that cannot be written to."""
+
+    def __init__(self) -> None:
+        self._given = ""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Put the credentials ``data_root`` into the environment, where no other options are."""
+        options = context.config_loader["credentials"]["data_root"]
+        if self._given and os.environ.get(OPTIONS) == self._given:  # those of an earlier session of this process
+            del os.environ[OPTIONS]
+        if options and OPTIONS not in os.environ:
+            hide_options(options)
+            self._given = os.environ[OPTIONS] = json.dumps(options)
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Write one small object before anything is computed, and ask at once for all that the run may ask for."""
+        root = find_data_root()
+        if not is_url(root):
+            return
+        write_object(f"{normalize_url(root)}/{_TRIAL}", b"{}")
+        names = sorted(filter(is_data, pipeline.datasets()))
+        for name in names:
+            catalog.get(name)  # made of its pattern, by one thread
+        with remember_reads(_PLANNING_SECONDS), ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(partial(is_stored, catalog), names))
