@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 
 NAMES = np.array([f"p{number}" for number in range(60)])
 
@@ -55,3 +58,15 @@ def test_a_passage_of_the_querys_own_words_is_not_preferred() -> None:
     found = largest(np.zeros((400, 400)), 40, TieOrder.of(texts, texts))
     share = (found == np.arange(400)[:, None]).any(axis=1).mean()
     assert 0.05 < share < 0.15  # a tenth by chance
+
+
+def test_passages_that_are_searched_some_at_a_time_are_found_in_the_order_of_all(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    passages = np.memmap(tmp_path / "passages", np.float32, "w+", shape=(5000, 8))
+    passages[:] = rng.integers(-2, 3, passages.shape)  # many equal scores
+    queries = rng.integers(-2, 3, (300, 8)).astype(np.float32)
+    ties = TieOrder.of([f"q{row}" for row in range(300)], [f"p{row}" for row in range(5000)])
+    for order in (ties, None):
+        whole = find_top_k(queries, passages, 40, ties=order)
+        parts = find_top_k(queries, passages, 40, ties=order, block_bytes=1 << 20)
+        np.testing.assert_array_equal(parts, whole)

@@ -58,7 +58,7 @@ def _require_names(models: Mapping[str, type[BaseModel]]) -> AfterValidator:
 
 
 class MachineOptions(Strict):
-    """What is checked of this machine before a run."""
+    """Checks of this machine before a run."""
 
     check: bool = Field(default=True, description="refuse a run that cannot fit its memory or its disk")
 

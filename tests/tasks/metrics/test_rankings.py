@@ -108,3 +108,14 @@ def test_ndcg_agrees_with_implicit() -> None:
     grades = grades_at_ranks(ranks_of_wanted(np.where(known > 0, -np.inf, scores), relevant, ties), 10)
     assert 0.2 < theirs < 0.9
     assert ndcg(grades, relevant, 10).mean() == pytest.approx(theirs, abs=1e-6)
+
+
+def test_wanted_columns_are_ranked_as_they_are_sorted() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, (6, 40)).astype(np.float32)
+    ties = TieOrder.of([f"u{row}" for row in range(6)], [f"i{row}" for row in range(40)])
+    wanted = sp.random_array((6, 40), density=0.3, rng=rng, format="csr")
+    found = ranks_of_wanted(scores, wanted, ties)
+    order = largest(scores, 40, ties)
+    for row, column in zip(*found.nonzero(), strict=True):
+        assert order[row, found[row, column] - 1] == column

@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification.probe import weigh_examples
-from emb_pipeline.tasks.probes import softmax
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.probe import fit_probe, weigh_examples
+from emb_pipeline.tasks.probes import probe, softmax
 from emb_pipeline.tasks.probes.lbfgs import minimise
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression, axes_of
 
@@ -147,3 +148,16 @@ def test_a_weight_of_no_class_is_refused_with_the_nearest_one() -> None:
         weigh_examples(np.array([0, 1]), ["heart", "lung"], {"hart": 2.0})
     np.testing.assert_allclose(weigh_examples(np.array([0, 1]), ["heart", "lung"], {"heart": 2.0}), [2, 1])
     assert weigh_examples(np.array([0, 1]), 2, "none") is None
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_probe_that_takes_the_rows_of_a_fold_for_each_fit_is_the_same(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, codes = request.getfixturevalue(kind)
+    options, groups = ClassificationOptions(), np.arange(len(codes))
+    whole = fit_probe(features, codes, int(codes.max()) + 1, groups, options, seed=0)
+    monkeypatch.setattr(probe, "_LARGEST_COPIES", 0)
+    parts = fit_probe(features, codes, int(codes.max()) + 1, groups, options, seed=0)
+    assert parts.c == whole.c and parts.path == whole.path
+    np.testing.assert_array_equal(parts.coefficients.weights, whole.coefficients.weights)

@@ -27,7 +27,7 @@ from emb_pipeline.embeddings.recommenders.user_attributes import build_user_attr
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.recommendation.attributes import ATTRIBUTES, Attributes
-from emb_pipeline.tasks.recommendation.evaluate import evaluate_recommendation
+from emb_pipeline.tasks.recommendation.evaluate import draw_tuned_users, evaluate_recommendation
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.text.texts import Texts
@@ -225,3 +225,11 @@ def test_attributes_that_nobody_named_are_asked_for() -> None:
 def test_there_are_no_labels_to_shuffle(words: WordEncoder) -> None:
     with pytest.raises(ValueError, match="no labels to shuffle"):
         evaluate_recommendation(camps(), words, OPTIONS, shuffle_labels=True)
+
+
+def test_settings_are_chosen_by_as_many_users_as_the_options_allow() -> None:
+    phase = camps().tuning
+    assert len(draw_tuned_users(phase, OPTIONS)) == len(phase.users) == 24
+    few = draw_tuned_users(phase, OPTIONS.model_copy(update={"most_tuned_users": 10}))
+    more = draw_tuned_users(phase, OPTIONS.model_copy(update={"most_tuned_users": 15}))
+    assert len(few) == 10 and set(few) < set(more) < set(phase.users)
