@@ -24,8 +24,6 @@ INDEXES = (
     ("HNSW", {"M": 8, "efConstruction": 32}, {"ef": 32}),
     ("IVF_PQ", {"nlist": 4, "m": 8, "nbits": 8}, {"nprobe": 4}),
 )
-QUICKER = {"quotaAndLimits.enabled": "false", "queryCoord.checkInterval": "100", "queryCoord.distPullInterval": "100"}
-"""Settings of the server: one flush in ten seconds otherwise, and a second for each look at what is loaded."""
 _SIOCSIFFLAGS, _UP_LOOPBACK_RUNNING = 0x8914, 0x1 | 0x8 | 0x40
 
 
@@ -34,8 +32,7 @@ def main(folder: str) -> None:
     with socket.socket() as asked:  # a new network's loopback is down
         fcntl.ioctl(asked, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", _UP_LOOPBACK_RUNNING))
     default_server.set_base_dir(folder)
-    for setting, value in QUICKER.items():
-        default_server.config.set(setting, value)
+    default_server.config.set("quotaAndLimits.enabled", "false")  # one flush in ten seconds otherwise
     default_server.start()
     try:
         use(f"http://127.0.0.1:{default_server.listen_port}")
@@ -55,19 +52,22 @@ def use(uri: str) -> None:
             store.build_index(kind, build)
             found = store.find_nearest(vectors[:20], 1, search)
             assert store.describe()["index"] == kind and found == [[name] for name in ids[:20]], (kind, found)
-        try:
-            store.build_index("HNSW", {"M": 99_999, "efConstruction": 32})
-        except DatasetError as error:
-            assert "HNSW is not to be had here: M out of range" in str(error)
-        else:
-            raise AssertionError("an index that cannot be was built")
-        assert store.describe()["index"] == "IVF_PQ" and len(store.find_nearest(vectors[:1], 3, {"nprobe": 4})[0]) == 3
+        for kind, build in (("NO_SUCH_INDEX", {}), ("HNSW", {"M": 99_999, "efConstruction": 32})):
+            try:
+                store.build_index(kind, build)
+            except DatasetError as error:
+                assert f"{kind} is not to be had here" in str(error)
+            else:
+                raise AssertionError(f"{kind} was taken")
+            assert store.describe()["index"] == "IVF_PQ" and len(store.find_nearest(vectors[:1], 3, {"nprobe": 4})[0]) == 3
     client = MilvusClient(uri=uri)
     client.create_database("shelf")
     client.close()
     shelf = {"uri": uri, "database": "shelf"}
     with MilvusVectorStoreDataset(collection="points", credentials=shelf).load() as store:
         assert store.describe() == {"collection": "points", "count": 0}
+        store.replace(["one"], vectors[:1], [{}])
+        assert store.describe()["count"] == 1
     with MilvusVectorStoreDataset(collection="points", uri=uri).load() as store:
         assert store.describe()["count"] == N
     try:

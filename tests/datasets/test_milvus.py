@@ -214,7 +214,7 @@ def test_a_server_needs_no_embedded_milvus(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_a_server_has_every_index_keeps_its_own_when_one_is_refused_and_has_databases(tmp_path: Path) -> None:
-    """Nearly a minute, most of which the server waits."""
+    """Over a minute: it runs where somebody has installed the server, `pip install milvus==2.3.5`."""
     pytest.importorskip("milvus", reason="no Milvus server: pip install milvus==2.3.5")
     apart = ["unshare", "--net", "--fork", "--kill-child"]
     if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,13 @@ sys.exit(answer[0])
 class Kedro:
     """Runs that jobs have started.
 
+    Parameters
+    ----------
+    folder : Path
+        Where the client is.
+    make_machine : callable, optional
+        Makes a working folder for each run, from its number; the one of the client by default.
+
     Attributes
     ----------
     client : Path
@@ -42,7 +49,8 @@ class Kedro:
         The largest number of processes that went on together.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, make_machine: Callable[[int], Path] | None = None) -> None:
+        self._make_machine = make_machine
         self.client, self._address = folder / "kedro", str(folder / "socket")
         self.running: dict[str, Running] = {}
         self.commands: list[str] = []
@@ -77,7 +85,7 @@ class Kedro:
         name = " ".join(arguments)
         with self._folder_lock:  # a process begins in the working folder of the test
             before = os.getcwd()
-            os.chdir(folder)
+            os.chdir(folder if self._make_machine is None else self._make_machine(len(self.commands)))
             try:
                 started = start_in_fork(["-m", "kedro", *arguments], environment)
                 running = started.__enter__()

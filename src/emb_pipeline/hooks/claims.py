@@ -109,5 +109,5 @@ def _read(lock: Path) -> Claim | None:
 
 
 def _remove(lock: Path) -> None:
-    for file in (lock, lock.with_suffix(_CLAIM), lock.with_name(f"{lock.name}.holder")):
+    for file in (lock, lock.with_suffix(_CLAIM), *(lock.with_name(f"{lock.name}.{end}") for end in ("holder", "lease"))):
         file.unlink(missing_ok=True)
