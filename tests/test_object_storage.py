@@ -85,13 +85,13 @@ def test_a_run_that_is_killed_goes_on_on_another_machine_and_gives_what_a_local_
     monkeypatch.chdir(second)
     done = run_kedro("--env", "tiny", "--only-missing-outputs")
     n_run, n_reused = map(int, re.findall(r"tiny: (\d+) nodes to run, (\d+) reused", done.stdout)[0])
-    assert n_reused > 10 and n_run + n_reused == 91
+    assert n_run > 10 and n_reused > 10
     assert f"(s3://{BUCKET}/{PREFIX}/08_reporting/tiny/latest/report.html)" in done.stdout
 
     monkeypatch.chdir(third)
     n_requests = len(object_server.requests)
     done = run_kedro("--env", "tiny", "--only-missing-outputs")
-    assert "tiny: 0 nodes to run, 91 reused" in done.stdout
+    assert f"tiny: 0 nodes to run, {n_run + n_reused} reused" in done.stdout
     assert not any(request.startswith("PUT") and "_reporting" in request for request in object_server.requests[n_requests:])
 
     assert object_server.find_refused() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,11 +17,11 @@ from emb_pipeline.provenance.stored_results import is_stored
 from emb_pipeline.storage.copies import normalize_url
 from emb_pipeline.storage.local_paths import is_url
 from emb_pipeline.storage.object_log import AT_ONCE
-from emb_pipeline.storage.object_store import OPTIONS, hide_options, remember_reads, write_object
+from emb_pipeline.storage.object_store import OPTIONS, forget_reads, hide_options, remember_reads, write_object
 
 _TRIAL = ".emb_pipeline"
-_PLANNING_SECONDS = 20.0
-"""The time in which the hooks of a run ask what is there."""
+_ASKED_SECONDS = 20.0
+"""The time in which the hooks before a run, and those after it, ask what is there."""
 
 
 class ObjectStorage:
@@ -46,8 +47,27 @@ class ObjectStorage:
         if not is_url(root):
             return
         write_object(f"{normalize_url(root)}/{_TRIAL}", b"{}")
-        names = sorted(filter(is_data, pipeline.datasets()))
-        for name in names:
-            catalog.get(name)  # made of its pattern, by one thread
-        with remember_reads(_PLANNING_SECONDS), ThreadPoolExecutor(AT_ONCE) as threads:
-            list(threads.map(partial(is_stored, catalog), names))
+        _ask_at_once(catalog, pipeline.datasets())
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, catalog: Any) -> None:
+        """Forget what was there before the run, and ask at once for all that the hooks at its end ask for."""
+        from kedro.framework.project import pipelines
+
+        forget_reads()
+        if is_url(find_data_root()):
+            _ask_at_once(catalog, pipelines["__default__"].all_outputs())
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self) -> None:
+        """Forget what was there before the run."""
+        forget_reads()
+
+
+def _ask_at_once(catalog: Any, names: Iterable[str]) -> None:
+    """Ask whether results are there, many at a time: each question waits for an answer, which is known for a while."""
+    results = sorted(filter(is_data, names))
+    for name in results:
+        catalog.get(name)  # made of its pattern, by one thread
+    with remember_reads(_ASKED_SECONDS), ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(partial(is_stored, catalog), results))

@@ -44,7 +44,7 @@ from emb_pipeline.storage.object_store import (
 
 _log = logging.getLogger(__name__)
 _ENTRY = ".entry.json"
-_TRIES, _WAIT_SECONDS = 4, 0.5
+_TRIES, _WAIT_SECONDS = 4, 0.25
 _REMEDY = "make it again: kedro run --only-missing-outputs"
 
 
@@ -162,20 +162,21 @@ def fetch_copy(url: str) -> Path:
     copy = find_copy(url)
     for n_tries in range(1, _TRIES + 1):
         entry = read_entry(url, again=n_tries > 1) or read_entry(url, again=True)
-        if entry is None or not entry.files:
-            raise DataError(url, "is not there: it was never written, or not to its end", _REMEDY)
-        if _is_current(copy, entry):
+        if entry is not None and _is_current(copy, entry):
             note_use(copy)
             return copy
-        with hold_lock(copy.with_name(f".{copy.name}.lock"), what=f"downloading {url}"):
-            if _is_current(copy, entry) or _download(url, entry, copy):
-                break
+        if entry is not None and entry.failed:
+            break
+        if entry is not None:
+            with hold_lock(copy.with_name(f".{copy.name}.lock"), what=f"downloading {url}"):
+                if _is_current(copy, entry) or _download(url, entry, copy):
+                    make_room(entry.n_bytes)
+                    return copy
         if n_tries < _TRIES:
-            time.sleep(_WAIT_SECONDS)  # it is being written just now
-    else:
+            time.sleep(_WAIT_SECONDS)  # perhaps it is being written in this moment
+    if entry is not None and entry.files:
         raise DataError(url, "is damaged: its objects are not those that its entry names", _REMEDY)
-    make_room(entry.n_bytes)
-    return copy
+    raise DataError(url, "is not there: it was never written, or not to its end", _REMEDY)
 
 
 def find_current_copy(url: str) -> tuple[Entry | None, Path | None]:
@@ -211,10 +212,11 @@ def _upload(url: str, copy: Path, companions: Sequence[str], is_added_to: bool) 
     paths = _list_files(copy, companions)
     files = tuple(_describe(path, copy) for path in paths)
     before = read_entry(url, again=True)
-    if before is not None:
+    is_kept = is_added_to and before is not None and set(before.files) <= set(files)
+    if before is not None and not is_kept:
         delete_object(url + _ENTRY)
     for path, file in zip(paths, files, strict=True):
-        if not (is_added_to and before and file in before.files):
+        if not (is_kept and before and file in before.files):
             upload_object(path, _name_object(url, file))
     written_at = before.written_at if is_added_to and before else time.time()
     entry = Entry(files, copy.is_dir(), written_at)

@@ -85,6 +85,11 @@ def read_object(url: str, again: bool = True) -> bytes | None:
     return content
 
 
+def forget_reads() -> None:
+    """Read everything again: other processes may have written since."""
+    _known.clear()
+
+
 @contextmanager
 def remember_reads(seconds: float) -> Iterator[None]:
     """Let what this process reads until the block ends be known for some seconds: also that something is not there."""
