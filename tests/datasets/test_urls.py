@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -59,10 +60,6 @@ def make_dataset(name: str, url: str) -> Any:
     if ENTRIES[name].get("versioned"):
         given["version"] = Version(None, None)
     return getattr(import_module(module), kind)(filepath=url, **given)
-
-
-def make_encoder(folder: Path, model: Path) -> EncoderFolder:
-    return EncoderFolder.write(folder, format="transformers", dim=16, vocabulary=16, model=model).copy_to(folder / "whole")
 
 
 def make_vectors() -> WordVectors:
@@ -124,11 +121,18 @@ def test_an_encoder_takes_a_url(
     bucket: str, tmp_path: Path, tiny_transformer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{OWN}.encoders.EncoderDataset"
-    made = make_encoder(tmp_path / "scratch", tiny_transformer)
-    make_dataset(name, f"{bucket}/encoder").save(made)
+    installed = tmp_path / "installed"
+    shutil.copytree(tiny_transformer, installed)
+    there = EncoderFolder.write(tmp_path / "there", format="transformers", dim=16, vocabulary=16, model=installed)
+    own = there.copy_to(tmp_path / "own")
+    for made in (there, own):
+        make_dataset(name, f"{bucket}/{made.path.name}").save(made)
+    shutil.rmtree(installed)
     monkeypatch.setenv(CACHE, str(tmp_path / "other machine"))
-    loaded = make_dataset(name, f"{bucket}/encoder").load()
-    assert loaded.fingerprint == made.fingerprint and loaded.path.is_relative_to(tmp_path / "other machine")
+    for made in (there, own):
+        loaded = make_dataset(name, f"{bucket}/{made.path.name}").load()
+        assert loaded.fingerprint == made.fingerprint and loaded.model_path.is_relative_to(tmp_path / "other machine")
+        assert not made.path.exists()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class EncoderDataset(Placed, AbstractDataset["EncoderFolder | Failed", "EncoderFolder | Failed"]):
     """One encoder, with its provenance in ``encoder.json``; or why it could not be made.
 
-    A node writes into a scratch folder; saving gives it its final name.
+    A node writes into a scratch folder; saving gives it its final name. A model that stays where it is installed is copied
+    into an object store: other machines need not have it.
 
     Parameters
     ----------
@@ -47,7 +49,11 @@ class EncoderDataset(Placed, AbstractDataset["EncoderFolder | Failed", "EncoderF
         if isinstance(data, Failed):
             return self.place.store_failure(data)
         with self.place.write() as path, write_atomically(path) as folder:
-            data.move_to(folder)
+            if self.place.is_shared and data.is_installed_elsewhere:
+                data.copy_to(folder)
+                shutil.rmtree(data.path, ignore_errors=True)
+            else:
+                data.move_to(folder)
         self.place.forget_failure()
 
     def _exists(self) -> bool:

@@ -42,6 +42,11 @@ class Place(Protocol):
         """The file or folder on this machine: the result itself, or its copy."""
         ...
 
+    @property
+    def is_shared(self) -> bool:
+        """True in a store, where other machines read it, too."""
+        ...
+
     def write(self, companions: Sequence[str] = (), is_added_to: bool = False) -> AbstractContextManager[Path]:
         """Give the path to write to; with the block's end the result is where it belongs.
 
@@ -93,6 +98,10 @@ class LocalPlace:
 
     path: Path
 
+    @property
+    def is_shared(self) -> bool:
+        return False
+
     @contextmanager
     def write(self, companions: Sequence[str] = (), is_added_to: bool = False) -> Iterator[Path]:
         yield self.path
@@ -136,6 +145,10 @@ class StorePlace:
     @property
     def path(self) -> Path:
         return find_copy(self.url)
+
+    @property
+    def is_shared(self) -> bool:
+        return True
 
     @contextmanager
     def write(self, companions: Sequence[str] = (), is_added_to: bool = False) -> Iterator[Path]:

@@ -64,6 +64,11 @@ class EncoderFolder:
         """Where the model's files are."""
         return self.path / self.model
 
+    @property
+    def is_installed_elsewhere(self) -> bool:
+        """True where the model's files are outside the folder."""
+        return Path(self.model).is_absolute()
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """The encoder of a folder.
