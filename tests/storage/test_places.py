@@ -254,6 +254,11 @@ def test_machines_append_to_one_log(root: str) -> None:
     assert list(ObjectLog(f"{root}/log").read()) == [b"29"]
 
 
+@pytest.mark.parametrize("written", ["memory://b/p/x", "memory:/b/p/x", "MEMORY://b//p/x/", "memory:///b/p/x"])
+def test_a_url_has_one_form(written: str) -> None:
+    assert find_place(written) == StorePlace("memory://b/p/x")
+
+
 def test_paths_are_local_places_and_other_urls_are_refused(tmp_path: Path) -> None:
     assert find_place("data/x") == LocalPlace(Path("data/x")) and find_place(tmp_path) == LocalPlace(tmp_path)
     with pytest.raises(DataError, match="no object store") as refused:

@@ -91,9 +91,9 @@ class Entry:
 
 
 def normalize_url(place: str | PurePath) -> str:
-    """Write a URL as it is written: one that was a path has lost a slash."""
+    """Write a URL as it is written, with single slashes in it: one that was a path has lost one."""
     protocol, _, rest = str(place).partition(":")
-    return f"{protocol.lower()}://{rest.strip('/')}"
+    return f"{protocol.lower()}://{'/'.join(filter(None, rest.split('/')))}"
 
 
 def find_copy(url: str) -> Path:
