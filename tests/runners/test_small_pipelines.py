@@ -17,6 +17,8 @@ from kedro_datasets.json import JSONDataset
 
 from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.errors import DataError
+from emb_pipeline.hooks.display.events import EVENTS, EventReader
+from emb_pipeline.hooks.display.logs import LOG
 from emb_pipeline.runners import DaskRunner, ProcessRunner
 from emb_pipeline.runners.errors import ClusterError, NodeError, WorkerKilledError
 from emb_pipeline.runners.node_runner import NodeRunner
@@ -56,8 +58,10 @@ def run(runner: NodeRunner, steps: list[Any], **given: Any) -> DataCatalog:
 
 
 def test_a_graph_runs_elsewhere_and_an_error_arrives_as_it_was_raised(
-    make_runner: Callable[[], NodeRunner], tmp_path: Path
+    make_runner: Callable[[], NodeRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in (EVENTS, LOG):
+        monkeypatch.setenv(name, str(tmp_path / name))
     stored = JSONDataset(filepath=str(tmp_path / "joined.json"))
     catalog = run(
         make_runner(),
@@ -72,6 +76,10 @@ def test_a_graph_runs_elsewhere_and_an_error_arrives_as_it_was_raised(
     first, second = catalog.load("joined").split(", ")
     assert first.startswith("begun in ") and second.startswith(f"{first} in ")
     assert str(os.getpid()) not in first.split()
+    worker = int(first.rpartition(" ")[2])
+    begun = [event for event in EventReader(tmp_path / EVENTS).read_new() if event["event"] == "start"]
+    assert [event["node"] for event in begun] == ["first", "second", "last"] and begun[0]["process"] == worker
+    assert f" - {worker} - emb_pipeline.steps - INFO - a step says begun\n" in (tmp_path / LOG).read_text()
     with pytest.raises(DataError, match="row 17: the label is 'x'; fill it in") as refused:
         run(make_runner(), [node(steps.refuse, "start", "out", name="read")], start="x")
     assert "def refuse" in str(refused.value.__cause__) or "in refuse" in str(refused.value.__cause__)

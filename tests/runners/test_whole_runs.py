@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from emb_pipeline.hooks.display.events import EventReader
 from tests.conftest import run_kedro
+from tests.forked import run_in_fork
 from tests.runners.conftest import Cluster, wait_for
 from tests.runners.results import assert_same_results
 
@@ -30,6 +33,29 @@ def kill_meanwhile(kill: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     return thread
+
+
+def test_a_worker_with_another_version_of_the_package_works_by_the_source_of_the_run(
+    cluster: Cluster, project: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old" / "emb_pipeline"
+    old.mkdir(parents=True)
+    (old / "__init__.py").write_text("raise ImportError('an old version')")
+    cluster.start_worker(env={"PYTHONPATH": str(old.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")})
+    given = ("--runner", f"{WORKER}DaskRunner", "--runner-params", f"address={cluster.address}")
+    run_kedro("--env", "tiny", "--nodes", "ingest.domain.read", *given)
+    assert (project / "data/02_intermediate/tiny/domain/documents.parquet").is_file()
+    (source,) = (tmp_path / "cache" / "emb_pipeline" / "source").iterdir()
+    assert (source / "emb_pipeline" / "runners" / "remote.py").is_file()
+
+
+def test_a_task_stays_small_where_embeddings_are_many(project: Path) -> None:
+    path = project / "conf/tiny/globals.yml"
+    grid = {"corpora": ["domain", "generic"], "methods": {"word2vec": list(range(2, 62))}, "tasks": ["topic", "search"]}
+    path.write_text(yaml.safe_dump({"use_case": "tiny", "grid": grid}))
+    done = run_in_fork(["-c", "from tests.runners.task_sizes import print_sizes; print_sizes()"], os.environ)
+    sizes = json.loads(done.stdout.splitlines()[-1])
+    assert len(sizes) > 400 and max(sizes.values()) < 6_000 and sum(sizes.values()) / len(sizes) < 3_000
 
 
 def test_processes_of_this_machine_find_the_same_and_one_that_is_killed_is_replaced(sequential: Path, project: Path) -> None:

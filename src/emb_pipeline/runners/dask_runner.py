@@ -7,7 +7,6 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from emb_pipeline.runners.remote import Setting
 from emb_pipeline.runners.source_code import make_plugin, make_remote_function, pack_source
 
 LOGGER = logging.getLogger(__name__)
-_FORWARDED = ("EMB_PIPELINE_", "MLFLOW_", "MILVUS_", "HF_", "AWS_")
+_FORWARDED = ("EMB_PIPELINE_", "MLFLOW_", "MILVUS_", "HF_", "AWS_", "GOOGLE_", "AZURE_", "FSSPEC_")
 _FORWARDED_NAMES = ("DO_NOT_TRACK", "TQDM_DISABLE", "KEDRO_DATASET_VALIDATION")
 _OWN = (LOG, MUTED)
 _READ = (EVENTS, STEPS, LOG)
@@ -69,7 +68,7 @@ class DaskRunner(NodeRunner):
             client.subscribe_topic(topic, _note_line)
             packed, digest = pack_source(Path(__file__).parents[1])
             client.register_plugin(make_plugin(packed, digest))
-            setting = asdict(_describe_run(topic))
+            setting = _describe_run(topic).pack()
             workers = _Cluster(client, make_remote_function(digest), setting, _find_resources(client, pipeline))
             try:
                 yield workers
@@ -85,9 +84,12 @@ class DaskRunner(NodeRunner):
             with self._client as client:
                 yield client
             return
+        import dask
         from distributed import Client, LocalCluster
 
         with (
+            # A node may hold Python's lock for minutes, and its worker says nothing meanwhile.
+            dask.config.set({"distributed.scheduler.worker-ttl": None}),
             LocalCluster(
                 n_workers=self.n_workers,
                 threads_per_worker=1,
@@ -108,8 +110,8 @@ class _Cluster:
     def __init__(
         self,
         client: Any,
-        function: Callable[[bytes, Mapping[str, Any]], bytes],
-        setting: Mapping[str, Any],
+        function: Callable[[bytes, bytes], bytes],
+        setting: bytes,
         find_resources: Callable[[Node], Mapping[str, float]],
     ) -> None:
         self._client, self._function, self._setting = client, function, setting

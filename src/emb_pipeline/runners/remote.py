@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import multiprocessing
 import os
 import threading
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from emb_pipeline.hooks.run_lines import send_lines
 from emb_pipeline.runners.tasks import Outcome
@@ -19,7 +21,7 @@ _set_here: set[str] = set()
 
 @dataclass(frozen=True)
 class Setting:
-    """The place of a run, for its workers; it is passed as a mapping, since a scheduler reads it.
+    """The place of a run, for its workers.
 
     Attributes
     ----------
@@ -39,12 +41,21 @@ class Setting:
     environment: Mapping[str, str]
     levels: Mapping[str, str]
 
+    def pack(self) -> bytes:
+        """Pack it: a Dask worker may log what its tasks are given, and this holds keys of services."""
+        return zlib.compress(json.dumps(asdict(self)).encode())
 
-def run_remotely(packed: bytes, setting: Mapping[str, Any]) -> bytes:
+    @classmethod
+    def unpack(cls, packed: bytes) -> Setting:
+        """Unpack it on a worker."""
+        return cls(**json.loads(zlib.decompress(packed)))
+
+
+def run_remotely(packed: bytes, setting: bytes) -> bytes:
     """Run a packed node on this Dask worker, and pack its outcome."""
     try:
         with _lock:
-            _prepare(Setting(**setting))
+            _prepare(Setting.unpack(setting))
         from emb_pipeline.runners.work import run_packed
     except Exception as error:
         return Outcome.of_error("a worker", error).pack()
@@ -65,6 +76,8 @@ def _prepare(setting: Setting) -> None:
         os.chdir(setting.project)
     from kedro.framework import project
 
+    # A worker under a nanny may not start processes; reading docstrings and tokenizing do. Its own end ends them.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     if _configured != [setting.package]:
         project.configure_project(setting.package)
         _configured[:] = [setting.package]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,11 @@ def make_plugin(packed: bytes, digest: str) -> Any:
     return SourceOnWorkers()
 
 
-def make_remote_function(digest: str) -> Callable[[bytes, Mapping[str, Any]], bytes]:
+def make_remote_function(digest: str) -> Callable[[bytes, bytes], bytes]:
     """Make the function that runs a packed node on a worker by the source of this digest."""
     package, sources = NAME, _SOURCES
 
-    def run_node(packed: bytes, setting: Mapping[str, Any]) -> bytes:
+    def run_node(packed: bytes, setting: bytes) -> bytes:
         import importlib
         import os
         import sys
@@ -115,7 +115,7 @@ def make_remote_function(digest: str) -> Callable[[bytes, Mapping[str, Any]], by
         if place not in sys.path[:1]:
             sys.path.insert(0, place)
             importlib.invalidate_caches()
-        run: Callable[[bytes, Mapping[str, Any]], bytes] = importlib.import_module(f"{package}.runners.remote").run_remotely
+        run: Callable[[bytes, bytes], bytes] = importlib.import_module(f"{package}.runners.remote").run_remotely
         return run(packed, setting)
 
     return run_node

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import pickle
 import traceback
-import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kedro.io import DataCatalog, MemoryDataset
@@ -44,13 +44,14 @@ class NodeTask:
     killed: BaseException | None = None
 
     def pack(self) -> bytes:
-        """Pack it for a worker."""
-        return zlib.compress(pickle.dumps(self), 1)
+        """Pack it for a worker: names of hundreds of datasets are much alike, and so become small."""
+        bare = replace(self, node=self.node._copy())  # without what the node remembers of itself
+        return lzma.compress(pickle.dumps(bare), preset=1)
 
     @staticmethod
     def unpack(packed: bytes) -> NodeTask:
         """Unpack it on a worker."""
-        task: NodeTask = pickle.loads(zlib.decompress(packed))
+        task: NodeTask = pickle.loads(lzma.decompress(packed))
         return task
 
 

@@ -94,6 +94,8 @@ class RunLog:
             for logger in _list_loggers():
                 logger.addHandler(_Sender())
             logging.getLogger().addHandler(_Teller(self._find_node))
+            if os.environ.get(MUTED) == "1":
+                self.mute_console()
         elif path is not None:
             self._attach(Path(path))
             self._become_worker()
