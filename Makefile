@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run test test-fast lint docs pictures benchmarks clean
 
 run: .venv/installed
-	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
+	$(BIN)/kedro run --runner emb_pipeline.runners.ProcessRunner --runner-params max_workers=$(WORKERS)
 
 # A file's tests stay together: they share what its fixtures made. The order of files is that of tests/conftest.py.
 test: .venv/installed

@@ -206,7 +206,10 @@ def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("number", "arguments"),
-    [(signal.SIGINT, ()), (signal.SIGTERM, ("--runner", "ParallelRunner", "--runner-params", "max_workers=2"))],
+    [
+        (signal.SIGINT, ()),
+        (signal.SIGTERM, ("--runner", "emb_pipeline.runners.ProcessRunner", "--runner-params", "max_workers=2")),
+    ],
 )
 def test_a_run_that_is_stopped_is_closed_and_leaves_no_worker(
     number: int, arguments: tuple[str, ...], project: Path

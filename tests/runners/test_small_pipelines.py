@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,7 @@ CELL = {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8,
 
 @pytest.fixture(autouse=True)
 def the_package_is_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.forked import make_process
-
     monkeypatch.chdir(Path(__file__).parents[2])
-    make_process(print)  # the tests' own server of forks is there first
-    assert forkserver._forkserver._forkserver_pid is not None
     configure_project("emb_pipeline")
 
 

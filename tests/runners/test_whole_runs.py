@@ -55,7 +55,7 @@ def test_a_task_stays_small_where_embeddings_are_many(project: Path) -> None:
     path.write_text(yaml.safe_dump({"use_case": "tiny", "grid": grid}))
     done = run_in_fork(["-c", "from tests.runners.task_sizes import print_sizes; print_sizes()"], os.environ)
     sizes = json.loads(done.stdout.splitlines()[-1])
-    assert len(sizes) > 400 and max(sizes.values()) < 6_000 and sum(sizes.values()) / len(sizes) < 3_000
+    assert len(sizes) > 400 and max(sizes.values()) < 10_000 and sum(sizes.values()) / len(sizes) < 3_000
 
 
 def test_processes_of_this_machine_find_the_same_and_one_that_is_killed_is_replaced(sequential: Path, project: Path) -> None:
@@ -73,7 +73,7 @@ def test_processes_of_this_machine_find_the_same_and_one_that_is_killed_is_repla
 def test_a_cluster_finds_the_same_though_a_worker_and_another_with_its_nanny_are_killed(
     cluster: Cluster, sequential: Path, project: Path
 ) -> None:
-    nannies = [cluster.start_worker() for _ in range(2)]
+    nannies = [cluster.start_worker("--resources", "memory=1e12 GPU=1") for _ in range(2)]
 
     def kill() -> None:
         first, second = wait_for(lambda: found if len(found := find_begun(project)) > 1 else [])[:2]

@@ -33,7 +33,7 @@ _PRELOADED = [
 """Modules that nearly every node needs: the server of forks imports them once for all workers."""
 _START_METHOD = "KEDRO_MP_CONTEXT"
 """Kedro's environment variable: fork, forkserver or spawn."""
-_USUAL = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_USUAL = {"linux": "fork", "win32": "spawn"}.get(sys.platform, "forkserver")
 
 
 class ProcessRunner(NodeRunner):
@@ -42,8 +42,9 @@ class ProcessRunner(NodeRunner):
     Kedro's ``ParallelRunner`` sends the whole catalog with each node, and ends the run where a worker is killed. Here a task
     is a few kilobytes, and a worker that was killed is replaced.
 
-    Workers are forked from a server that imports what they need while this process prepares the run. The server has no
-    threads, which a fork would leave half way through their work. It makes the next worker at once where one was killed.
+    Workers are forked on Linux, as by Kedro: what is imported is there, once for all of them. ``KEDRO_MP_CONTEXT`` names
+    another way. A server of forks has no threads, which a fork leaves half way through their work; it imports everything
+    again, while this process prepares the run.
 
     Parameters
     ----------

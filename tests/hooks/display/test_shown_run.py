@@ -19,8 +19,9 @@ pytestmark = pytest.mark.slow
 RUNNERS = {
     "sequential": "",
     "threads": "--runner ThreadRunner",
-    "processes": "--runner ParallelRunner --runner-params max_workers=2",
+    "processes": "--runner emb_pipeline.runners.ProcessRunner --runner-params max_workers=2",
 }
+PARALLEL = "--runner ParallelRunner --runner-params max_workers=2"
 LONG = "methods.word2vec.epochs=500"
 """A training that still goes on when the keys arrive."""
 RUN = ("-m", "kedro", "run", "--env", "tiny", "--pipelines", "ingest,train")
@@ -78,7 +79,7 @@ def test_ctrl_c_ends_a_run_and_says_how_to_go_on(runner: str, project: Path) -> 
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_the_nodes_that_it_may_have_worked_on(project: Path) -> None:
-    terminal = Terminal(*RUN, "--params", LONG, *RUNNERS["processes"].split())
+    terminal = Terminal(*RUN, "--params", LONG, *PARALLEL.split())
     terminal.wait(lambda: has_started(project, "train_"))
     started = [event for event in read_events(project) if event["event"] == "start" and "train_" in str(event["node"])]
     os.kill(int(str(started[0]["process"])), signal.SIGKILL)

@@ -10,7 +10,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from emb_pipeline.cli.command import ProjectCommand
-from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command, read_run_options
+from emb_pipeline.hooks.command import ACCEPT_STALE, OWN_RUNNERS, REMAKE_STALE, format_kedro_command, read_run_options
 from emb_pipeline.hooks.display.interrupt import INTERRUPTED
 
 FORCE = "force"
@@ -55,7 +55,8 @@ def _set_pace(ctx: click.Context, pace: str) -> None:
     ctx.params["only_missing_outputs"] = True
     os.environ[REMAKE_STALE] = "1"
     if ctx.params.get("runner") is None:
-        ctx.params["runner"], ctx.params["runner_params"] = "ParallelRunner", {"max_workers": _WORKERS}
+        ctx.params["runner"] = f"{OWN_RUNNERS}.ProcessRunner"
+        ctx.params["runner_params"] = {"max_workers": _WORKERS}
 
 
 def remake_stale(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:

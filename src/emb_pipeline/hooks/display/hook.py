@@ -38,7 +38,7 @@ _KEPT_RUNS, _KEPT_SECONDS = 20, 24 * 3600
 class Display:
     """Shows a run on the terminal. An error of the display is logged, and the run goes on.
 
-    Nodes run in other processes under ``ParallelRunner``: they write what happens into a file, which is read here.
+    Nodes may run in other processes: they write what happens into a file, which is read here.
     """
 
     def __init__(self) -> None:
