@@ -27,6 +27,7 @@ class Cluster:
     folder: Path
     address: str = ""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    printed: list[Path] = field(default_factory=list)
 
     def start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> Path:
         """Start a command of Dask; returns the file that it prints into."""
@@ -44,8 +45,13 @@ class Cluster:
     def start_worker(self, *arguments: str, env: dict[str, str] | None = None) -> int:
         """Start a worker with its nanny; returns the nanny's number."""
         limits = ("--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--death-timeout", "60")
-        self.start("worker", self.address, *limits, *arguments, env=env)
+        self.printed.append(self.start("worker", self.address, *limits, *arguments, env=env))
         return self.processes[-1].pid
+
+    def wait_for_workers(self) -> None:
+        """Wait until the scheduler knows all workers."""
+        for printed in self.printed:
+            wait_for(lambda file=printed: "Registered to" in file.read_text())
 
 
 @pytest.fixture

