@@ -26,10 +26,10 @@ from emb_pipeline.tasks.classification.export import TextClassifier
 
 @contextmanager
 def mlflow_is_away(database: Path) -> Iterator[None]:
-    """MLflow cannot be reached: there is a folder in place of its database."""
-    database.mkdir()
+    """MLflow cannot be reached: there is a file in place of the folder of its database."""
+    database.parent.touch()
     yield
-    database.rmdir()
+    database.parent.unlink()
     forget_outages()
 
 
@@ -40,12 +40,13 @@ def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     vectors = WordVectors(["sand", "moss"], np.array([1, 1], dtype=np.int64), np.eye(2, dtype=np.float32))
     model = TextClassifier(PooledEncoder(vectors, "mean"), LinearHead(2 * np.eye(2), np.zeros(2)), ["shore", "wood"])
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    database = tmp_path / "store" / "mlflow.db"
+    uri = f"sqlite:///{database}"
     dataset = BundlesDataset(
         filepath=str(tmp_path / "deployment"), registered_name="tiny", experiment="emb/deploy", tracking_uri=uri
     )
     assert not dataset.exists()
-    with mlflow_is_away(tmp_path / "mlflow.db"):
+    with mlflow_is_away(database):
         dataset.save({"places": Bundle(model, {"task": "places"}, "# Places\n")})
         assert not dataset.flush()
     assert dataset.flush() and dataset.flush()
