@@ -102,6 +102,8 @@ def test_a_sound_use_case_passes() -> None:
             {"grid": {"pretrained": {"glove_50": {"options": {"pth": "x", "format": "glove_text"}}}}},
             "pretrained.glove_50: unknown option 'pth'; did you mean 'path'?",
         ),
+        ({"cutoffs": {"unanswerable": {"topics": {"task": "search"}}}}, "'topics' is no task of the grid; did you mean"),
+        ({"cutoffs": {"unanswerable": {"topic": {"task": "topic"}}}}, "'topic' is the task itself"),
         (
             {"report": {"agreement": [{"made": "topic", "real": "searches"}]}},
             "report.agreement[0].made: 'topic' is no task of the grid in which passages are searched",

@@ -12,6 +12,7 @@ TABLES: Mapping[str, str] = {
     "factor_effects": "The effect of a factor's levels over a whole design.",
     "effects_across_tasks": "The effect of a factor's levels on average over tasks.",
     "any_difference": "Whether embeddings differ at all on a task.",
+    "cutoffs": "From which best score on to answer, what that promises, and at what recall.",
     "closeness": "How measures that need no task go with scores on a task, over embeddings.",
     "closeness_savings": "What is lost if the first k embeddings by a measure are evaluated in place of all.",
     "learning_curves": "Scores by the number of labels.",
@@ -364,6 +365,30 @@ IN_TABLES: Mapping[str, str] = {
             ("n", "embeddings"),
         )
     },
+    "cutoffs.measure": "name of the best score: cosine, another measure, or the largest class probability",
+    "cutoffs.unanswerable": "where these are from: a file, a task, or own queries without their passages",
+    "cutoffs.level": "share of new unanswerable requests that may get an answer, at most",
+    "cutoffs.auroc": "area under the ROC curve between answerable and unanswerable requests, by the best score",
+    "cutoffs.auroc_low": "lower end of its interval",
+    "cutoffs.auroc_high": "upper end of its interval",
+    "cutoffs.n_answerable": "requests that can be answered",
+    "cutoffs.n_unanswerable": "requests that cannot be answered",
+    "cutoffs.n_calibration": "unanswerable requests that the cut-off was chosen on, one of each group",
+    "cutoffs.n_recall": "answerable requests that the recall is of",
+    "cutoffs.threshold": "a request is answered where its best score is above; empty where there is none",
+    "cutoffs.expected": "share of new unanswerable requests that get an answer, on average over choices of the cut-off",
+    "cutoffs.bound": "share that is exceeded in one of twenty choices alone",
+    **{
+        f"cutoffs.{name}{end}": meaning if not end else f"{'lower' if end == '_low' else 'upper'} end of its interval"
+        for name, meaning in (
+            ("answered", "share of other unanswerable requests that get an answer; empty where all chose the cut-off"),
+            ("recall", "share of answerable requests that get an answer"),
+            ("right", "share of answerable requests that get a right answer"),
+        )
+        for end in ("", "_low", "_high")
+    },
+    "cutoffs.exists": "a cut-off keeps the level and is of use",
+    "cutoffs.reason": "why there is no cut-off; empty where there is one",
     "closeness.population": "which embeddings: all, without controls, or without controls and copies",
     "closeness.direction": "1 where a higher value of the measure is taken for better, else −1",
     "closeness.rho": "Spearman’s ρ over embeddings, positive where a better value goes with a better score",

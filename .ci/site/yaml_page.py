@@ -20,6 +20,7 @@ from emb_pipeline.pipelines.train.nodes import TrainingOptions
 from emb_pipeline.readers.options import PlacedSource, Source
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "grid": Grid,
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "latency": LatencyOptions,
     "decision": DecisionOptions,
     "report": ReportOptions,
+    "cutoffs": CutoffOptions,
     "deploy": DeployOptions,
     "folders": Folders,
 }

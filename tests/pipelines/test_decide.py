@@ -20,6 +20,7 @@ from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
+from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 from tests.pipelines.conftest import DEFINITION, as_table
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
@@ -54,7 +55,7 @@ def test_without_embeddings_of_several_sizes_the_table_of_sizes_has_no_rows(fact
 def export(decision: pd.DataFrame, facts: pa.Table, scores: Any, topic: Any, folder: Path, force: bool = False) -> Any:
     folders = Folders(**dict.fromkeys(Folders.model_fields, folder))
     inputs = {**scores, "task_topic": topic, "definition_topic": DEFINITION}
-    return export_chosen(DeployOptions(force=force), as_table(decision), facts, folders, **inputs)
+    return export_chosen(DeployOptions(force=force), CutoffOptions(), REPORT, as_table(decision), facts, folders, **inputs)
 
 
 def test_the_chosen_embedding_becomes_a_bundle_that_answers(

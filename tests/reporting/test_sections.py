@@ -29,6 +29,7 @@ PHRASES = {
     "pairs": "First embedding</label>",
     "answer": 'task.tfidf">TF-IDF</span> scores',
     "deploy": 'task.tfidf">TF-IDF</span>, 75.6',
+    "cutoffs": "at a recall of 0.810 [0.770, 0.850]",
     "compared": "ranked by accuracy",
     "failed": "the loss is no number",
     "leaderboards": "confusion table",
@@ -54,6 +55,7 @@ PHRASES = {
 OPTIONAL = {
     "agreement",
     "closeness",
+    "cutoffs",
     "deploy",
     "failed",
     "label_errors",

@@ -159,6 +159,34 @@ TINY: dict[str, pd.DataFrame] = {
         {**ON_TOPIC, "measure": "similarity", "about": "simlex999", "k": 1, "n": 9, "loss": 0.013, "loss_by_chance": 0.2}
         | {"k_by_others": True, "measure_by_others": True},
     ),
+    "cutoffs": shaped(
+        "cutoffs",
+        *(
+            {
+                "task": "topic",
+                "embedding": name,
+                "origin": name.partition(".")[0],
+                "kind": "classification",
+                "measure": "probability",
+                "unanswerable": "search",
+                "level": 0.05,
+                **{f"auroc{end}": value for end, value in (("", 0.9), ("_low", 0.85), ("_high", 0.95))},
+                "n_answerable": 200,
+                "n_unanswerable": n,
+                "n_calibration": n,
+                "n_recall": 200 if exists else 0,
+                "exists": exists,
+                "reason": "" if exists else "10 unanswerable requests choose the cut-off, and a level of 5 % needs 19",
+                **(
+                    {"threshold": 0.61, "expected": 0.049, "bound": 0.09, "right": 0.75, "right_low": 0.7, "right_high": 0.8}
+                    | {"recall": 0.81, "recall_low": 0.77, "recall_high": 0.85}
+                    if exists
+                    else {}
+                ),
+            }
+            for name, n, exists in ((BASELINE, 100, True), (DENSE, 10, False))
+        ),
+    ),
     "learning_curves": shaped(
         "learning_curves",
         *(

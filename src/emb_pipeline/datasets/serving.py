@@ -17,10 +17,10 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
 
         bundle = Bundle.read(Path(context.artifacts["bundle"]))
         bundle.warm_up()
-        self._model = bundle.model
+        self._bundle = bundle
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        answers = self._model.answer(model_input)
+        answers = self._bundle.answer(model_input)
         for name in answers.select_dtypes("float"):  # JSON has no NaN
             if answers[name].isna().any():
                 answers[name] = answers[name].astype(object).where(answers[name].notna(), None)

@@ -22,7 +22,7 @@ import pyarrow as pa
 from emb_pipeline.embeddings.columns.table_encoder import TableEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
-from emb_pipeline.tasks.export.answering import REMEDY, Answering
+from emb_pipeline.tasks.export.answering import REMEDY, Answering, Request, Scoring
 from emb_pipeline.tasks.export.table_requests import list_inputs
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scored_units import SCORED_UNITS
@@ -55,6 +55,18 @@ class Bundle:
     def inputs(self) -> dict[str, str]:
         """The columns of a request, each with its type, ``string`` or ``double``: a text, unless the model reads others."""
         return self._table_inputs or {getattr(self.model, "asked", "text"): "string"}
+
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Answer as the model does; where the bundle has a cut-off, with a column ``answered``.
+
+        It is false where the best score is not above the cut-off: the request should be refused. At most the level of the
+        cut-off of unanswerable requests are answered.
+        """
+        answers = self.model.answer(texts)
+        threshold = self.facts.get("cutoff", {}).get("threshold")
+        if threshold is None or not isinstance(self.model, Scoring):
+            return answers
+        return answers.assign(answered=self.model.find_best(answers) > threshold)
 
     def warm_up(self) -> None:
         """Answer an empty request: kernels are compiled, and models read, before the first one comes."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from emb_pipeline.deployment.cutoffs import write_cutoff
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.reporting.sections.summary.deploy import name_best, write_excess, write_further_units, write_languages
 from emb_pipeline.reporting.wording import write_code, write_distance, write_value
@@ -67,6 +68,7 @@ def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], o
         ),
         *(f"- {COSTS[cost].with_unit}: {facts[cost]:,.4g}" for cost in _COSTS if cost in facts and _is_told(cost, facts)),
         "",
+        *write_cutoff(facts.get("cutoff", {})),
         "## How it was made",
         "",
         *_describe_making(facts, options),

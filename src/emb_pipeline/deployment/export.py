@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,7 @@ def build_bundle(
     seed: int,
     setting: Setting | None = None,
     scored_units: pa.Table | None = None,
+    describe_cutoff: Callable[[Any], dict[str, Any]] | None = None,
 ) -> Bundle:
     """Fit what answers with the embedding that was chosen for a task, and describe both.
 
@@ -55,6 +56,8 @@ def build_bundle(
         The choice of the evaluation, for what the embedding leaves open.
     scored_units : Table of schema SCORED_UNITS, optional
         What it scored on each test unit.
+    describe_cutoff : callable, optional
+        Describes from which score on it answers (`emb_pipeline.deployment.cutoffs`), given what answers.
     """
     of_task = decision[decision["task"] == task.name]
     (row,) = of_task[of_task["chosen"]].to_dict("records")
@@ -65,6 +68,8 @@ def build_bundle(
         **({"setting": dict(setting)} if setting else {}),
         **facts,
     }
+    if describe_cutoff is not None and (cutoff := describe_cutoff(model)):
+        known["cutoff"] = cutoff
     return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]), scored_units)
 
 

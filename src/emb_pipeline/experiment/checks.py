@@ -129,6 +129,7 @@ def _find_undefined_names(parameters: Parameters) -> Iterator[_Found]:
     if all(name in parameters.task_definitions for name in grid.tasks):
         yield from _find_unknown_agreements(parameters)
         yield from _find_unlike_transfers(parameters)
+        yield from _find_unknown_requests(parameters)
     for option in ("margins", "weights"):
         named = parameters.decision.get(option)
         for name in named if isinstance(named, Mapping) else ():
@@ -164,6 +165,24 @@ def _find_unlike_transfers(parameters: Parameters) -> Iterator[_Found]:
             if len(kinds) > 1 or len(set(names)) < 2:
                 reason = f"{names[0]} and {names[1]} are {'tasks of two kinds' if len(kinds) > 1 else 'one task'}"
                 yield _Found("report", f"report.transfers[{number}]", reason, "name two tasks of one kind")
+
+
+def _find_unknown_requests(parameters: Parameters) -> Iterator[_Found]:
+    """Find tasks with unanswerable requests, or tasks that these are from, that the grid does not have."""
+    tasks, given = parameters.grid.tasks, parameters.cutoffs.get("unanswerable")
+    for name, options in given.items() if isinstance(given, Mapping) else ():
+        place = f"cutoffs.unanswerable.{name}"
+        if name not in tasks:
+            yield _Found("cutoffs", place, f"{name!r} is no task of the grid", suggest(str(name), tasks))
+        elif not KINDS[parameters.task_definitions[str(name)].kind].best_scores:
+            kinds = [kind.name for kind in KINDS.values() if kind.best_scores]
+            yield _Found(
+                "cutoffs", place, f"{name} has no best score", f"leave it out: kinds with one are {', '.join(kinds)}"
+            )
+        other = options.get("task") if isinstance(options, Mapping) else None
+        if other is not None and (other not in tasks or other == name):
+            reason = f"{other!r} is {'the task itself' if other == name else 'no task of the grid'}"
+            yield _Found("cutoffs", f"{place}.task", reason, suggest(str(other), [each for each in tasks if each != name]))
 
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:

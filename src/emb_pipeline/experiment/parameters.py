@@ -94,6 +94,7 @@ class Parameters(Strict):
     decision: dict[str, Any] = Field(default_factory=dict, description="budgets, margins and weights of the choice")
     deploy: dict[str, Any] = Field(default_factory=dict, description="choice of what is exported")
     report: dict[str, Any] = Field(default_factory=dict, description="intervals, tests and the page")
+    cutoffs: dict[str, Any] = Field(default_factory=dict, description="from which score on a request is answered")
     folders: dict[str, Any] = Field(default_factory=dict, description="where this machine keeps its files")
     machine: MachineOptions = Field(default_factory=lambda: MachineOptions(), description="what is checked of this machine")
 

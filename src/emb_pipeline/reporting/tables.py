@@ -38,6 +38,7 @@ from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
 from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
+from emb_pipeline.tasks.cutoffs.columns import CUTOFFS
 from emb_pipeline.tasks.item_examples import ITEM_EXAMPLES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
 from emb_pipeline.tasks.recommendation.tables import SHOWN_TABLES
@@ -111,6 +112,7 @@ COLUMNS: Mapping[str, Schema] = {
     "any_difference": ANY_DIFFERENCE,
     "closeness": CLOSENESS,
     "closeness_savings": CLOSENESS_SAVINGS,
+    "cutoffs": {**CUTOFFS, **ORIGIN},
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "zero_shot": {**ZERO_SHOT, **ORIGIN},
@@ -171,6 +173,8 @@ class ReportTables:
         Whether embeddings differ at all.
     closeness, closeness_savings : DataFrame
         How measures that need no task go with scores on tasks, and what evaluating the first few by each would have lost.
+    cutoffs : DataFrame
+        From which best score on to answer, what that promises, and at what recall.
     learning_curves, crossovers, zero_shot : DataFrame
         Scores by number of labels, embeddings against the one that is best with all labels, and scores without labels.
     checks, neighbors, overlaps, word_map : DataFrame
@@ -212,6 +216,7 @@ class ReportTables:
     any_difference: pd.DataFrame = field(default_factory=partial(empty_table, "any_difference"))
     closeness: pd.DataFrame = field(default_factory=partial(empty_table, "closeness"))
     closeness_savings: pd.DataFrame = field(default_factory=partial(empty_table, "closeness_savings"))
+    cutoffs: pd.DataFrame = field(default_factory=partial(empty_table, "cutoffs"))
     learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
     crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
     zero_shot: pd.DataFrame = field(default_factory=partial(empty_table, "zero_shot"))

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.stored_encoders import StoredEncoders
     from emb_pipeline.readers.description.files import Described
     from emb_pipeline.readers.registry import Reader
+    from emb_pipeline.statistics.cutoffs.cutoff import BestScores
     from emb_pipeline.tasks.audit.lines import Check
     from emb_pipeline.tasks.examples.reader import ExamplesReader
     from emb_pipeline.tasks.export.answering import Answering
     from emb_pipeline.tasks.proposal import Named, Proposal
     from emb_pipeline.tasks.splits.training_texts import TrainingTexts
+    from emb_pipeline.text.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Kind:
         Function that scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     export : place
         Class that a chosen embedding is exported as (`emb_pipeline.tasks.export.answering.Answering`).
+    best_scores : place
+        Function that finds the best scores of requests that what is served can answer, and of such that it cannot
+        (`emb_pipeline.statistics.cutoffs`); where it is empty, there is no cut-off.
+    hold_out : place
+        Function that gives a task with a part that what is served does not learn from; empty where it learns from none.
     training_texts : place
         Function that chooses training texts with a class each (`emb_pipeline.tasks.splits.training_texts`): how alike
         neighbors are in their classes is a measure of an embedding. Empty where texts have no class.
@@ -107,6 +114,8 @@ class Kind:
     tunes: frozenset[str] = frozenset()
     score: str = ""
     export: str = "export.vectors:TextVectors"
+    best_scores: str = ""
+    hold_out: str = ""
     training_texts: str = ""
     is_intrinsic: bool = False
     examine: str = ""
@@ -211,6 +220,42 @@ class Kind:
     def choose_training_texts(self, task: Any, options: BaseModel) -> TrainingTexts | None:
         """Choose training texts with a class each; None where the kind has none."""
         return cast("TrainingTexts", _load(self.training_texts)(task, options)) if self.training_texts else None
+
+    def find_best_scores(
+        self,
+        task: Any,
+        encoder: Any,
+        options: BaseModel,
+        unanswerable: Texts | None,
+        *,
+        setting: Mapping[str, Any] | None,
+        at_most: int,
+        seed: int,
+    ) -> BestScores | None:
+        """Find the best scores of requests that can be answered, and of such that cannot, by what would be served.
+
+        Parameters
+        ----------
+        task, encoder, options, setting : Any
+            As `emb_pipeline.tasks.export.answering.Answering.fit` takes them.
+        unanswerable : Texts, optional
+            Requests that cannot be answered.
+        at_most : int
+            Requests of each sort.
+        seed : int
+            Of all draws.
+
+        Returns
+        -------
+        BestScores or None
+            None where the kind has no best scores, or needs requests that cannot be answered and has none.
+        """
+        if not self.best_scores or (unanswerable is None and self.hold_out):
+            return None
+        held = _load(self.hold_out)(task, options, seed=seed) if self.hold_out else task
+        model = self.load_export().fit(held, encoder, options, seed=seed, setting=setting)
+        found: BestScores | None = _load(self.best_scores)(held, model, options, unanswerable, at_most=at_most, seed=seed)
+        return found
 
     def create_service(
         self, task: Any, encoder: Any, options: BaseModel, setting: Mapping[str, Any] | None = None

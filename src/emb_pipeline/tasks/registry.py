@@ -54,6 +54,8 @@ KINDS: Mapping[str, Kind] = {
             score="classification.evaluate:score_predictions",
             training_texts="splits.training_texts:choose_training_texts",
             export="classification.export:TextClassifier",
+            best_scores="classification.best_scores:find_best_scores",
+            hold_out="classification.best_scores:hold_out",
         ),
         Kind(
             "multi_label",
@@ -100,6 +102,7 @@ KINDS: Mapping[str, Kind] = {
             readers="retrieval.sources:READERS",
             serve="retrieval.evaluate:create_retrieval_service",
             export="retrieval.export:TextSearch",
+            best_scores="retrieval.best_scores:find_best_scores",
             tune="retrieval.tune:fine_tune_retrieval",
             tunes=frozenset({"encoder", "cross_encoder", "sparse_encoder", "token_encoder"}),
             learns_from_labels=False,

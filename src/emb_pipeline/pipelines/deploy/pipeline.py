@@ -24,7 +24,8 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
     definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
-    parameters = {"options": "params:deploy", "folders": "params:folders", **definitions}
+    parameters = {"options": "params:deploy", "cutoffs": "params:cutoffs", "report": "params:report"}
+    parameters |= {"folders": "params:folders", **definitions}
     takes = {"decision": "decision", "facts": "embedding_facts", **parameters, **{name: name for name in (*tasks, *scores)}}
     return pipeline(
         [node(nodes.export_chosen, takes, "deployment", name="export_chosen")],

@@ -3,7 +3,8 @@
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
 examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen, rare_values ───┼──► figures ──► report_page
 <origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
-                                 └─► label_purity ──► closeness ───────────────────┤
+                                 ├─► label_purity ──► closeness ───────────────────┤
+                                 └─► cutoffs (with decision) ──────────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take is in the leaderboard; all of it waits for what `measure` times.
@@ -18,7 +19,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import closeness, figures, items, nodes, page, vectors
+from emb_pipeline.pipelines.report import closeness, cutoffs, figures, items, nodes, page, vectors
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.kind import Kind
@@ -40,6 +41,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     steps = [
         *_tables(scores, tasks),
         *_closeness(scores, tasks, definitions),
+        _cutoffs(scores, tasks, definitions),
         *_examine_vectors(experiment, scores),
         *_figures(experiment),
     ]
@@ -183,6 +185,13 @@ def _closeness(scores: Mapping[str, str], tasks: Mapping[str, str], definitions:
         node(closeness.measure_label_purity, purity, ["label_purity", "purity_units"], name="measure_label_purity"),
         node(closeness.measure_closeness, takes, ["closeness", "closeness_savings"], name="measure_closeness"),
     ]
+
+
+def _cutoffs(scores: Mapping[str, str], tasks: Mapping[str, str], definitions: Mapping[str, str]) -> Node:
+    takes = {"options": "params:cutoffs", "report": "params:report", "folders": "params:folders"}
+    takes |= {"facts": "embedding_facts", "decision": "decision", "after": "last_timed", **definitions}
+    takes |= {name: name for name in (*scores, *tasks)}
+    return node(cutoffs.measure_cutoffs, takes, "cutoffs", name="measure_cutoffs")
 
 
 def _examine_vectors(experiment: Experiment, scores: Mapping[str, str]) -> list[Node]:

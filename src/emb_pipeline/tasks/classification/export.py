@@ -100,6 +100,10 @@ class TextClassifier:
             }
         )
 
+    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
+        """Find the largest probability in each row of what `answer` gave; ``-inf`` where nothing is known of the text."""
+        return np.where(answers["known"].to_numpy(bool), answers["probability"].to_numpy(np.float64), -np.inf)
+
     @property
     def prior(self) -> np.ndarray:
         """Probability of each class without knowing the text: shape (n_classes,)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from emb_pipeline.embeddings.columns.table_encoder import TableEncoder, reads_columns
@@ -61,6 +62,14 @@ class Answering(Protocol):
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what was written."""
+
+
+@runtime_checkable
+class Scoring(Protocol):
+    """An answer that has a best score: the higher it is, the rather the request can be answered."""
+
+    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
+        """Find the best score of the request that each row of an answer belongs to; ``-inf`` where nothing was found."""
 
 
 def read_as(texts: Texts, encoder: TextEncoder) -> TextEncoder:

@@ -81,7 +81,7 @@ class TextSearch:
         """
         asked = Rows.of(texts, self)
         queries = [mark_words(text) for text in asked.texts] if self.takes_words else list(asked.texts)
-        hits = self._search(queries, k)
+        hits = self.find_hits(queries, k)
         known = np.asarray((hits.scores > NOTHING).any(axis=1))
         silent = sorted(set(range(len(asked.errors))) - set(asked.places[known].tolist()))
         rows, ranks = np.nonzero((hits.passages >= 0) & known[:, None])
@@ -94,23 +94,31 @@ class TextSearch:
                     [self.passage_ids[place] for place in hits.passages[rows, ranks].tolist()] + [None] * len(silent),
                     dtype=object,
                 ),
-                self._name_score(): np.concatenate(
-                    [np.where(scores > NOTHING, scores, np.nan), np.full(len(silent), np.nan)]
-                ),
+                self.measure: np.concatenate([np.where(scores > NOTHING, scores, np.nan), np.full(len(silent), np.nan)]),
                 "known": np.arange(len(rows) + len(silent)) < len(rows),
                 "error": pd.Series([None] * len(rows) + [asked.errors[place] for place in silent], dtype=object),
             }
         )
         return found.sort_values(["query", "rank"], kind="stable", ignore_index=True)
 
-    def _search(self, queries: list[str], k: int) -> Hits:
+    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
+        """Find the score of the first passage, in each row of what `answer` gave; ``-inf`` where nothing was found."""
+        scores = answers[self.measure].to_numpy(np.float64)
+        first = pd.Series(np.where(answers["rank"].to_numpy() <= 1, scores, np.nan)).groupby(answers["query"].to_numpy())
+        best = first.transform("first").to_numpy(np.float64)
+        return np.where(np.isnan(best), NOTHING, best)
+
+    def find_hits(self, queries: list[str], k: int) -> Hits:
+        """Find the best passages of each query, with the scores that `answer` gives."""
         if not queries:
             return Hits(np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0)))
         if isinstance(self.index, MeasuredIndex):
             return self.index.search_measured(queries, k)
         return self.index.search_scored(queries, k)
 
-    def _name_score(self) -> str:
+    @property
+    def measure(self) -> str:
+        """Name of the score's column."""
         return self.index.measure if isinstance(self.index, MeasuredIndex) else "score"
 
     def write(self, folder: Path) -> None:

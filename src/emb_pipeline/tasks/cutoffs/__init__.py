@@ -1,0 +1,1 @@
+"""Answer or refuse: best scores of requests that a task's embeddings can answer, and of such that they cannot."""
