@@ -19,7 +19,7 @@ from emb_pipeline.reporting.sections.summary.recommendation import recommend_all
 from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.wording import name_metric, name_units, write_interval, write_seconds, write_value
 
-_LONGEST_NAME = 38
+_LONGEST_NAME, _MOST_ROWS = 38, 60
 
 
 def draw_leaderboards(leaderboard: pd.DataFrame) -> Group:
@@ -82,7 +82,7 @@ def _build_task_table(leaderboard: pd.DataFrame, task: str) -> Table:
     table.add_column("train", justify="right", no_wrap=True)
     table.add_column("encode", justify="right", no_wrap=True)
     best = pick.split_letters(rows["letters"].iloc[0])
-    for row in rows.to_dict("records"):
+    for row in rows.head(_MOST_ROWS).to_dict("records"):
         letters = row["letters"] if isinstance(row["letters"], str) else ""
         leads = bool(best & pick.split_letters(letters)) and not pick.is_control(str(row["origin"]))
         style = "bold" if leads else "dim" if pick.is_control(str(row["origin"])) else ""
@@ -95,4 +95,7 @@ def _build_task_table(leaderboard: pd.DataFrame, task: str) -> Table:
             write_seconds(row["encode_seconds"]),
         )
         table.add_row(*(Text(str(cell)) for cell in cells), style=style)
+    if len(rows) > _MOST_ROWS:
+        table.caption = Text(f"{len(rows) - _MOST_ROWS:,} more are in leaderboard.parquet", style="dim")
+        table.caption_justify = "left"
     return table

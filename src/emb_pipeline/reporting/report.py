@@ -20,6 +20,7 @@ from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.section import Report, Section, write_json
+from emb_pipeline.reporting.shown import limit_tables
 from emb_pipeline.reporting.tables import ReportTables
 from emb_pipeline.reporting.theme import DARK_COLORS, TEMPLATE, look
 
@@ -53,9 +54,12 @@ def render_report(
     Returns
     -------
     str
-        A complete HTML document; 1.2 MB of it are plotly.js.
+        A complete HTML document; 1.2 MB of it are plotly.js. Of many embeddings it shows some (`shown.limit_tables`), and
+        says so; figures are then drawn again.
     """
-    report = Report(tables, run, {} if figures is None else figures)
+    n_embeddings = len(tables.leaderboard[["origin", "embedding"]].drop_duplicates())
+    tables, n_left_out = limit_tables(tables)
+    report = Report(tables, run, {} if figures is None or n_left_out else figures)
     environment = make_environment()
     viewed = [(section, view) for section in sections if (view := section.view(report)) is not None]
     short_answers = {task["name"]: task["short"] for _, view in viewed for task in view.get("tasks", ()) if "short" in task}
@@ -66,7 +70,8 @@ def render_report(
         tasks=[(each.task, short_answers.get(each.task, "")) for each in report.results],
         run=run,
         n_tasks=len(report.results),
-        n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
+        n_embeddings=n_embeddings,
+        n_left_out=n_left_out,
         style=Markup("\n".join(map(read_asset, STYLES))),
         dark_colors=Markup(json.dumps(DARK_COLORS)),
         names=write_json({name.technical: name.short for name in report.names.values() if name.short != name.technical}),

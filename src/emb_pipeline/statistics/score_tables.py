@@ -27,6 +27,7 @@ REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction"
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
 
 _CODES = ("label", "prediction")
+_OF_CELL = ("origin", "method", "dim", "tuned", "seed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,12 +238,15 @@ def _read_cells(table: pa.Table, label_fraction: float, names_of_units: _Names) 
         combined = combined * len(words) + codes
     n_cells = math.prod(len(words) for _, words in keys)
     order = np.argsort(combined.astype(np.min_scalar_type(n_cells)), kind="stable")  # by radix: 16 bits are enough
-    for rows in np.split(order, np.flatnonzero(np.diff(combined[order])) + 1) if len(order) else []:
+    of_cells = np.split(order, np.flatnonzero(np.diff(combined[order])) + 1) if len(order) else []
+    # A look into a table of thousands of parts goes through all of them: one for all cells.
+    known = [name for name in (*_OF_CELL, "family") if name in table.column_names]
+    facts = table.select(known).take(pa.array([rows[0] for rows in of_cells], pa.int64())).to_pylist()
+    for rows, fields in zip(of_cells, facts, strict=True):
         first = int(rows[0])
         task, embedding, metric = (words[codes[first]] for codes, words in keys)
-        fields = {name: table[name][first].as_py() for name in ("origin", "method", "dim", "tuned", "seed")}
         fields["dim"] = None if fields["dim"] is None else int(fields["dim"])
-        fields["family"] = table["family"][first].as_py() if "family" in table.column_names else embedding
+        fields.setdefault("family", embedding)
         cell = cells.setdefault((task, embedding), _Cell(task, embedding, fields, {}))
         cell.metrics[metric] = (units[rows], groups[rows], values[rows], weights[rows])
     yield from cells.values()
@@ -321,10 +325,10 @@ def _estimate_training_variances(
     place_of = {unit: place for place, unit in enumerate(units)}
     for metric in pc.unique(of_task["metric"]).to_pylist():
         of_metric = of_task.filter(pc.equal(of_task["metric"], metric))
-        drawn = {}
+        drawn, of_names = {}, _split_by_embedding(of_metric)
         for name in embeddings:
-            rows = of_metric.filter(pc.equal(of_metric["embedding"], name))
-            if not rows.num_rows:
+            rows = of_names.get(name)
+            if rows is None:
                 continue
             places = [place_of.get(unit, -1) for unit in rows["unit_id"].to_pylist()]
             if sorted(places) != list(range(len(units))):
@@ -338,6 +342,15 @@ def _estimate_training_variances(
             known = estimate_training_variance(stacked, groups, int(groups.max()) + 1)
             found[metric] = fill_in(known, [embeddings.index(name) for name in drawn], len(embeddings))
     return found
+
+
+def _split_by_embedding(table: pa.Table) -> dict[str, pa.Table]:
+    """Split a table by embedding, the order of its rows kept: one look through the table for all of them."""
+    codes, names = _encode_column(table["embedding"])
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    ordered = table.take(pa.array(order)).combine_chunks()
+    return {name: ordered.slice(start, end - start) for name, start, end in zip(names, ends, ends[1:], strict=False)}
 
 
 def _sort_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ from emb_pipeline.reporting.sections.scores.leaderboards import plot_leaderboard
 from emb_pipeline.reporting.sections.scores.matrices import plot_operations
 from emb_pipeline.reporting.sections.scores.methods import plot_methods
 from emb_pipeline.reporting.sections.scores.search import plot_searches
+from emb_pipeline.reporting.shown import limit_leaderboard
 from emb_pipeline.reporting.wording import name_labels
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.embedding_facts import CORRUPTION
@@ -31,7 +32,7 @@ TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost", "bytes")
 
 def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Figure, ...]:
     """Draw what `TASK_FIGURES` names: scores with intervals and letters, by dimension, by method, and against two costs."""
-    board = leaderboard.to_pandas()
+    board = limit_leaderboard(leaderboard.to_pandas())
     return (
         plot_leaderboard(board, task, ceiling=find_audit_share(audit.to_pandas(), task, "ceiling")),
         plot_dimensions(board, task),

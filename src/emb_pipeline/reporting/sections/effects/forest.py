@@ -28,10 +28,17 @@ from emb_pipeline.reporting.wording import (
 
 _DIRECTION_COLORS = {1: look("domain").color, 0: look("control").color, -1: look("generic").color}
 
+MOST_ROWS = 60
+"""Differences of one task that are shown, the largest."""
+
 
 def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
-    """Draw differences with intervals, one panel per task and metric, rows called by their ``label``."""
-    panels = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
+    """Draw differences with intervals, one panel per task and metric, rows called by their ``label``.
+
+    Of a panel with more than `MOST_ROWS` the largest differences are drawn.
+    """
+    grouped = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
+    panels = [(names, select_largest(part)) for names, part in grouped]
     if not panels:
         return make_empty_figure(height=120)
     sizes = [len(part) for _, part in panels]
@@ -75,6 +82,14 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
     figure.update_xaxes(title_text=direction, row=len(panels), col=1)
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
     return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
+
+
+def select_largest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows with the largest differences, at most `MOST_ROWS`, in their own order."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    largest = rows["difference"].abs().reset_index(drop=True).nlargest(MOST_ROWS).index
+    return rows.iloc[sorted(largest)]
 
 
 def _write_panel_title(task: str, metric: str) -> str:

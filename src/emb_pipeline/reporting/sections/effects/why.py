@@ -27,7 +27,7 @@ from emb_pipeline.reporting.sections.effects.factors import (
     plot_factors,
     word_verdicts,
 )
-from emb_pipeline.reporting.sections.effects.forest import describe_effect, draw_forest
+from emb_pipeline.reporting.sections.effects.forest import describe_effect, draw_forest, select_largest
 from emb_pipeline.reporting.sections.effects.origins import describe_sizes, explain_missing_origins, plot_origins
 from emb_pipeline.reporting.sections.summary.task_findings import describe_origin
 from emb_pipeline.reporting.wording import pluralize, write_difference, write_distance, write_interval
@@ -120,7 +120,10 @@ def _show_domain(each: Result, factors: pd.DataFrame, report: Report) -> Block |
     shares = report.tables.variance_shares
     more = describe_factors(shares[shares["task"] == each.task], factors, level) if len(factors) else []
     verdicts = {1: "domain", -1: "generic", 0: "no significant difference"}
-    lines = [_write_line(pick.name_pair(row), describe_effect(row, level, verdicts)) for row in own.to_dict("records")]
+    lines = [
+        _write_line(pick.name_pair(row), describe_effect(row, level, verdicts))
+        for row in select_largest(own).to_dict("records")
+    ]
     figure = None
     if len(own):
         figure = embed(
@@ -148,7 +151,7 @@ def _show_levels(each: Result, factors: pd.DataFrame, factor: str, title: str, r
         return None
     lines = [
         _write_line(factor_label(row), describe_effect(row, level, word_verdicts(row)), str(row["design"]))
-        for row in whole.to_dict("records")
+        for row in select_largest(whole).to_dict("records")
     ]
     figure = embed(
         plot_factors(whole, level=level),
@@ -220,24 +223,24 @@ def _plot_effects(rows: pd.DataFrame, names: Names, level: float, direction: str
 
 def _show_derived(each: Result, report: Report) -> Block | None:
     """Show how embeddings that were made from another one compare with it, tuned ones aside."""
-    level, tables, charts = report.run.level, [], []
+    level, tables, charts, count = report.run.level, [], [], 0
     for factor, title in TITLES.items():
         effects = report.tables.effects_of(factor)
         own = effects[effects["task"] == each.task]
         if factor == FINE_TUNING or own.empty:
             continue
         tables.append(_tabulate(own, title, level))
+        count += len(own)
         charts += draw_corruption_charts(own, report) if factor == CORRUPTION else []
     if not tables:
         return None
-    count = sum(len(table.lines) for table in tables)
     sentence = Markup("{} held against what they were made from: distilled, cut, fused or from worse text.")
     return Block("Made from another", sentence.format(pluralize(count, "embedding")), charts=charts, tables=tables)
 
 
 def _tabulate(rows: pd.DataFrame, title: str, level: float) -> Table:
     lines = []
-    for row in rows.to_dict("records"):
+    for row in select_largest(rows).to_dict("records"):
         line = build_line(row, level)
         before_after = (embedding(line["base"]), line["before"], line["after"])
         lines.append(_write_line(embedding(line["name"]), line, *before_after))

@@ -28,12 +28,15 @@ from emb_pipeline.reporting.wording import (
     LATENCIES,
     name_metric,
 )
+from emb_pipeline.statistics.comparisons.listed_pairs import MOST_IN_ALL_PAIRS
 from emb_pipeline.tasks.registry import find_metric
 
 
 def view(report: Report) -> dict[str, Any]:
     """Show for each task its figure and table, and all tasks side by side."""
+    has_many = any(len(each.distinct) > MOST_IN_ALL_PAIRS for each in report.results)
     return {
+        "many": MOST_IN_ALL_PAIRS if has_many else 0,
         "overview": _build_overview(report.results) if len(report.results) > 1 else None,
         "tasks": [_task(report, each) for each in report.results],
     }
