@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import EaseOptions
 from emb_pipeline.storage.free_memory import require_memory
 
-_BYTES_PER_PAIR = 24.0
+_BYTES_PER_PAIR = 26.0
 """Memory at its peak for each pair of items: the matrix and its sparse form, or its inverse and two matrices of weights."""
 _ROWS_AT_A_TIME = 512
 
