@@ -108,7 +108,10 @@ def test_slurm_gets_each_job_with_the_numbers_of_those_that_it_needs(tmp_path: P
     (tmp_path / "jobs.sh").write_text(FORMATS["slurm"](plan))
     (tmp_path / "bin").mkdir()
     write_script(tmp_path / "bin/sbatch", SBATCH)
-    write_script(tmp_path / "bin/kedro", '#!/bin/sh\necho "$@ [$EMB_PIPELINE_JOBS] $ANSWER $OMP_NUM_THREADS" >> log\n')
+    write_script(
+        tmp_path / "bin/kedro",
+        '#!/bin/sh\necho "$@ [$EMB_PIPELINE_JOBS] $ANSWER $OMP_NUM_THREADS $EMB_PIPELINE_WAIT" >> log\n',
+    )
     run("bash", "-n", "jobs.sh", cwd=tmp_path)
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     printed = run("bash", "jobs.sh", "--partition=long", cwd=tmp_path, PATH=path)
@@ -116,7 +119,7 @@ def test_slurm_gets_each_job_with_the_numbers_of_those_that_it_needs(tmp_path: P
     lines = (tmp_path / "log").read_text().splitlines()
     of_command = {each.command: each.name for each in plan}
     check_order([of_command[f"kedro {line.partition(' [')[0]}"] for line in lines], plan)
-    assert lines[1].endswith("it's 2") and lines[2].endswith("it's 1")
+    assert lines[1].endswith("it's 2 1") and lines[2].endswith("it's 1 1")
     submitted = (tmp_path / "submitted").read_text().splitlines()
     assert all("--partition=long" in line for line in submitted)
     assert "--cpus-per-task=2 --mem=11445M --time=131 --gpus=1 --dependency=afterok:100 " in submitted[1]
@@ -144,6 +147,7 @@ def test_argo_gets_a_graph_of_containers() -> None:
     assert container["volumeMounts"][0]["name"] == "data"
     env = {each["name"]: each["value"] for each in container["env"]}
     assert env["MLFLOW_TRACKING_URI"] == "http://mlflow:5000" and env["EMB_PIPELINE_JOBS"] == "{{workflow.name}}"
+    assert env["EMB_PIPELINE_WAIT"] == "1"  # the job of a machine that was lost leaves a lease for a minute
 
 
 @pytest.mark.parametrize("n", [3, 50])

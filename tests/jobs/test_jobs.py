@@ -105,6 +105,19 @@ def test_the_table_names_every_job_and_its_command(project: Path) -> None:
     assert "Memory and time are estimates" in done.output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--format", "argo"], "--format argo runs containers: name their --image"),
+        (["--variable", "MLFLOW_TRACKING_URI"], "write NAME=VALUE"),
+    ],
+)
+def test_an_option_that_is_missing_or_wrong_is_named(project: Path, given: list[str], said: str) -> None:
+    done = CliRunner().invoke(cli, ["jobs", "--env", "tiny", *given])
+    assert done.exit_code == 2 and said in done.output
+
+
 def test_steps_of_no_embedding_go_with_their_stage() -> None:
     steps = Pipeline(
         [

@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 
 from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.formats.argo import DATA_FOLDER, ask_resources, count_threads
 from emb_pipeline.jobs.plan import Plan, PlannedJob
 
@@ -83,7 +84,7 @@ def write_airflow(plan: Plan) -> str:
     ----------
     .. [1] KubernetesPodOperator: https://airflow.apache.org/docs/apache-airflow-providers-cncf-kubernetes/stable/operators.html
     """
-    image, variables = plan.place.image, _write_literal({JOBS: "{{ run_id }}", **plan.place.variables})
+    image, variables = plan.place.image, _write_literal({JOBS: "{{ run_id }}", WAIT: "1", **plan.place.variables})
     pods = _POD.format(image=image, volume=plan.place.volume, variables=variables, folder=DATA_FOLDER)
     return _HEAD.format(
         use_case=plan.use_case,

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.formats.names import clean, rename
 from emb_pipeline.jobs.plan import Plan, PlannedJob
 
@@ -75,8 +76,11 @@ def _write_template(plan: Plan, planned: PlannedJob) -> dict[str, Any]:
 
 
 def list_variables(plan: Plan, planned: PlannedJob, jobs: str) -> list[dict[str, str]]:
-    """List the environment variables of a container as Kubernetes and AWS take them."""
-    given = {JOBS: jobs, **count_threads(planned), **plan.place.variables}
+    """List the environment variables of a container as Kubernetes and AWS take them.
+
+    A job that is started again waits until the lease of the one that was killed is over.
+    """
+    given = {JOBS: jobs, WAIT: "1", **count_threads(planned), **plan.place.variables}
     return [{"name": name, "value": value} for name, value in given.items()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.plan import Plan, PlannedJob
 
 _HEAD = """\
@@ -16,6 +17,7 @@ options=("$@")
 declare -A id
 mkdir -p logs/slurm
 export {jobs}=${{{jobs}:-$(date +%Y-%m-%dT%H.%M.%S)}}
+export {wait}=1  # a job that is started again waits until the lease of the one that was killed is over
 """
 _FUNCTIONS = """
 # Submits a job: submit NAME COMMAND OPTIONS... -- NEEDS...
@@ -37,7 +39,7 @@ submit() {
 def write_slurm(plan: Plan) -> str:
     """Write a script for bash that submits every job with ``sbatch``."""
     variables = [f"export {name}={shlex.quote(value)}" for name, value in plan.place.variables.items()]
-    lines = [_HEAD.format(use_case=plan.use_case, jobs=JOBS), *variables, _FUNCTIONS, *map(_submit, plan)]
+    lines = [_HEAD.format(use_case=plan.use_case, jobs=JOBS, wait=WAIT), *variables, _FUNCTIONS, *map(_submit, plan)]
     return "\n".join(lines) + "\n"
 
 
