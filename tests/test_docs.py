@@ -204,6 +204,15 @@ def test_a_candidate_is_held_against_what_is_deployed_by_following_the_page(fini
 
 
 @pytest.mark.slow
+def test_a_swap_is_reported_by_following_the_page(finished: Path) -> None:
+    follow("swap.md", finished)
+    report = (finished / "swap.md").read_text(encoding="utf-8")
+    assert report.startswith("# `") and report.count("### Gain") == 2
+    assert "| 60 queries | 60 passages | 10 |" in report and "| procrustes | 10 |" in report and "| ridge | 75.0" in report
+    assert "Encoding 1,000,000 items with the candidate takes" in report
+
+
+@pytest.mark.slow
 def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("retrieval-from-documents.md", project)

@@ -27,6 +27,9 @@ The run as jobs for a batch system:
 Is another embedding worse than what is deployed?
   emb-pipeline gate --env shop --baseline deployed --candidate pretrained.next
 \b
+What would change with it?
+  emb-pipeline swap --env shop --baseline deployed --candidate pretrained.next --to swap.md
+\b
 Does this installation work?
   emb-pipeline doctor
 

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
-import pandas as pd
 
 from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate
 from emb_pipeline.datasets.mlflow_models import tag_newest_version
-from emb_pipeline.deployment.gate.baseline import Baseline, read_bundles, read_version, select_tasks
+from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
 from emb_pipeline.deployment.gate.history import PastTest, add_test, find_level, read_history
-from emb_pipeline.errors import DataError, suggest
-from emb_pipeline.experiment.model import TaskDefinition
 from emb_pipeline.reporting.swap.gate import Gated, describe_verdict, find_exit_code, write_junit, write_markdown
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.swap.common_units import join_units
 from emb_pipeline.statistics.swap.gate import GateRules, judge_candidate
-from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.scored_units import build_scored_units, select_task
-
-UNITS = "scored_units"
-"""The dataset with the scores of units of each version of the leaderboard."""
 
 
 class GateCommand(ProjectCommand):
@@ -75,13 +68,14 @@ def command(
     with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         catalog, params = context.catalog, context.params
-        baselines = select_tasks(_read_baselines(catalog, baseline, deployed), tasks)
+        baselines = select_tasks(read_baselines(catalog, baseline, deployed), tasks)
         options = ReportOptions.model_validate(params["report"])
         decision = DecisionOptions.model_validate(params["decision"])
-        board = _load_leaderboard(catalog, use_case)
+        board = load_leaderboard(catalog, use_case)
         gated = []
         for each in baselines:
-            units, metric, definition = _read_candidate(catalog, params, board, candidate, each.task)
+            scored = read_candidate(catalog, params, board, candidate, each.task)
+            units, metric, definition = scored.keep_metric(), scored.metric, scored.definition
             whole = level or options.level
             found = join_units(each.units, units, metric)
             scores = Baseline(each.task, candidate, units).fingerprint
@@ -112,60 +106,3 @@ def _tag_model(deployment: Any, gated: Gated) -> None:
     version = tag_newest_version(deployment._tracking_uri, name, gated.candidate, named)
     if version is not None:
         click.echo(f"{gated.task}: version {version} of the model {name} is tagged")
-
-
-def _read_baselines(catalog: Any, baseline: str, deployed: str | None) -> list[Baseline]:
-    """Read what is deployed, from a folder, or else from a version of the leaderboard."""
-    if Path(baseline).is_dir():
-        if deployed is not None:
-            raise DataError("--deployed", "a bundle names its embedding itself", "leave it out")
-        return read_bundles(Path(baseline))
-    units = _load_version(catalog, UNITS, baseline)
-    if units is None:
-        raise DataError(
-            f"--baseline {baseline}",
-            "is no folder, and no version of this use case's leaderboard",
-            f"the folders of {catalog.get('leaderboard')._filepath} are the versions",
-        )
-    decision = _load_version(catalog, "decision", baseline)
-    chosen = pd.DataFrame({"task": [], "embedding": []}) if decision is None else decision[decision["chosen"]]
-    return read_version(baseline, units, chosen, deployed)
-
-
-def _load_version(catalog: Any, name: str, version: str) -> pd.DataFrame | None:
-    """Load a version of a table; None where there is none."""
-    from kedro.io import Version
-
-    from emb_pipeline.datasets.tables import TableDataset
-
-    dataset = TableDataset(filepath=str(catalog.get(name)._filepath), version=Version(version, None))
-    if not dataset.exists():
-        return None
-    table: Any = dataset.load()
-    return cast(pd.DataFrame, table.to_pandas())
-
-
-def _load_leaderboard(catalog: Any, use_case: str) -> pd.DataFrame:
-    if not catalog.exists("leaderboard"):
-        raise DataError(f"use case {use_case}", "it has no results yet", f"emb-pipeline run {use_case}")
-    board: pd.DataFrame = catalog.load("leaderboard").to_pandas()
-    return board
-
-
-def _read_candidate(
-    catalog: Any, params: Any, board: pd.DataFrame, candidate: str, task: str
-) -> tuple[pd.DataFrame, str, TaskDefinition]:
-    """Read the scored units of the candidate on a task, and what the task is judged by."""
-    if task not in params["tasks"]:
-        reason = "something is deployed for it, but the use case lacks it"
-        raise DataError(f"task {task}", reason, suggest(task, params["tasks"]))
-    rows = board[(board["task"] == task) & board["primary"] & board["failed"].isna()]
-    if candidate not in rows["embedding"].tolist():
-        reason = f"was not scored on {task}"
-        raise DataError(f"--candidate {candidate}", reason, suggest(candidate, rows["embedding"]))
-    definition = TaskDefinition.model_validate(params["tasks"][task])
-    (row,) = rows[rows["embedding"] == candidate].to_dict("records")
-    scores = catalog.load(f"{row['origin']}.scores")["item_scores"].read()
-    tables, metric = catalog.load(f"examples@{task}"), str(row["metric"])
-    kept = build_scored_units(select_task(scores, task), KINDS[definition.kind], tables, [candidate], [metric])
-    return kept.to_pandas(), metric, definition

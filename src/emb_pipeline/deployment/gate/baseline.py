@@ -28,11 +28,14 @@ class Baseline:
         Their names.
     units : DataFrame of SCORED_UNITS
         What it scored.
+    folder : Path, optional
+        The bundle, where it is one.
     """
 
     task: str
     embedding: str
     units: pd.DataFrame
+    folder: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -59,7 +62,7 @@ def _read_bundle(folder: Path) -> Baseline:
     facts, units = read_json(folder / MANIFEST, _EXPORT), read_scored_units(folder)
     if units is None:
         raise DataError(str(folder), f"has no {UNITS}: an earlier version made it, without the scores of units", _EXPORT)
-    return Baseline(str(facts["task"]), str(facts["embedding"]), units.to_pandas())
+    return Baseline(str(facts["task"]), str(facts["embedding"]), units.to_pandas(), folder)
 
 
 def read_version(version: str, units: pd.DataFrame, chosen: pd.DataFrame, embedding: str | None = None) -> list[Baseline]:

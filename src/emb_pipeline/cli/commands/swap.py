@@ -1,0 +1,136 @@
+"""``emb-pipeline swap``: what changes where a candidate replaces what is deployed? A report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.deployed import ScoredCandidate, load_leaderboard, read_baselines, read_candidate
+from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
+from emb_pipeline.deployment.swap.compare import COSTS, Candidate, compare_swap
+from emb_pipeline.embeddings.stored_encoders import StoredEncoders
+from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.model import Folders
+from emb_pipeline.reporting.swap.page import write_swap_page
+from emb_pipeline.reporting.swap.report import describe_swap, write_swap_report
+from emb_pipeline.scaffold.language import find_language
+from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.tasks.registry import KINDS
+
+FEWEST_LETTERS, MOST_TEXTS = 60, 2000
+"""Letters from which the language of one text is guessed, and test items of which it is."""
+
+
+@click.command("swap", cls=ProjectCommand)
+@click.option("--env", "use_case", default="base", show_default=True, help="Use case that has been run with the candidate.")
+@click.option("--baseline", required=True, help="What is deployed: a bundle, a folder of them, or a leaderboard's version.")
+@click.option("--deployed", help="The deployed embedding, where a version of the leaderboard is the baseline.")
+@click.option("--candidate", required=True, help="Name of the candidate in the leaderboard.")
+@click.option("--task", "tasks", multiple=True, help="A task; by default all that something is deployed for.")
+@click.option("--items", type=click.IntRange(min=1), help="Items to encode again; by default those of the task.")
+@click.option(
+    "--examples", type=click.IntRange(min=0), default=5, show_default=True, help="Items shown as won, and as lost."
+)
+@click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: .md or .html.")
+def command(
+    use_case: str,
+    baseline: str,
+    deployed: str | None,
+    candidate: str,
+    tasks: tuple[str, ...],
+    items: int | None,
+    examples: int,
+    file: Path | None,
+) -> None:
+    """Report what changes where a candidate replaces what is deployed.
+
+    The gain, overall and on parts of the test items; items won and lost; neighbors that stay; what it takes to encode the
+    collection again; and what is lost where the old index is kept and vectors are mapped.
+    """
+    from kedro.framework.session import KedroSession
+
+    if file is not None and file.suffix not in (".md", ".html"):
+        raise DataError(f"--to {file}", "is neither Markdown nor HTML", "end its name in .md or .html")
+    project = find_project()
+    with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        catalog, params = context.catalog, context.params
+        options = ReportOptions.model_validate(params["report"])
+        board, times = load_leaderboard(catalog, use_case), _load_times(catalog)
+        swapped = []
+        for each in select_tasks(read_baselines(catalog, baseline, deployed), tasks):
+            scored = read_candidate(catalog, params, board, candidate, each.task)
+            swapped.append(
+                compare_swap(
+                    each,
+                    _describe_candidate(catalog, params, candidate, each, scored, board, times),
+                    KINDS[scored.definition.kind],
+                    scored.tables,
+                    scored.definition.evaluation,
+                    options.resampling,
+                    n_items=items,
+                    n_examples=examples,
+                    find_language=_guess_language if len(each.units["unit_id"].unique()) <= MOST_TEXTS else None,
+                )
+            )
+    for one in swapped:
+        click.echo(describe_swap(one))
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = write_swap_report(swapped)
+        file.write_text(write_swap_page(text) if file.suffix == ".html" else text, encoding="utf-8")
+        click.echo(f"The report: {file}")
+
+
+def _describe_candidate(
+    catalog: Any,
+    params: Any,
+    name: str,
+    baseline: Baseline,
+    scored: ScoredCandidate,
+    board: pd.DataFrame,
+    times: pd.DataFrame,
+) -> Candidate:
+    def load() -> Any:
+        encoders: StoredEncoders = catalog.load(f"{scored.row['origin']}.scores")["encoders"]
+        stored = encoders.by_name().get(name)
+        if stored is None:
+            raise DataError(f"--candidate {name}", "its encoder was not stored", "run the use case again")
+        return stored.load(Folders.model_validate(params["folders"]).encodings)
+
+    both = (_find_costs(board, times, baseline.task, each) for each in (baseline.embedding, name))
+    old, new = both
+    costs = {cost: (old[cost], new[cost]) for cost in COSTS}
+    return Candidate(name, scored.units, scored.metric, load, costs, float(scored.row["encode_seconds"]))
+
+
+def _find_costs(board: pd.DataFrame, times: pd.DataFrame, task: str, embedding: str) -> dict[str, float]:
+    """Find the costs of an embedding on a task; NaN of what was not measured."""
+    found = dict.fromkeys(COSTS, float("nan"))
+    for table in (board, times):
+        rows = table[(table["task"] == task) & (table["embedding"] == embedding)]
+        for cost in COSTS:
+            if cost in rows and rows[cost].notna().any():
+                found[cost] = float(rows[cost].dropna().iloc[0])
+    return found
+
+
+def _load_times(catalog: Any) -> pd.DataFrame:
+    """Load the times of requests; none where they were not measured."""
+    name = "report.request_times"
+    if not catalog.exists(name):
+        return pd.DataFrame({"task": [], "embedding": []})
+    times: pd.DataFrame = catalog.load(name).to_pandas()
+    return times
+
+
+def _guess_language(text: str) -> str | None:
+    """Guess the language of one text; None of one that is too short for it."""
+    if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
+        return None
+    found = find_language([text])
+    return None if found is None else found.name

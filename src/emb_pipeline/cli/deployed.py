@@ -1,0 +1,116 @@
+"""The deployed embedding and the candidate, as the commands that compare the two name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow as pa
+
+from emb_pipeline.deployment.gate.baseline import Baseline, read_bundles, read_version
+from emb_pipeline.errors import DataError, suggest
+from emb_pipeline.experiment.model import TaskDefinition
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.scored_units import build_scored_units, select_task
+
+UNITS = "scored_units"
+"""The dataset with the scores of units of each version of the leaderboard."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredCandidate:
+    """A candidate on one task.
+
+    Attributes
+    ----------
+    units : DataFrame of SCORED_UNITS
+        What it scored, by all metrics of units.
+    metric : str
+        The primary one.
+    definition : TaskDefinition
+        Of the task.
+    tables : mapping of str to Table
+        The task's examples.
+    row : dict
+        Its row of the leaderboard.
+    """
+
+    units: pd.DataFrame
+    metric: str
+    definition: TaskDefinition
+    tables: dict[str, pa.Table]
+    row: dict[str, Any]
+
+    def keep_metric(self) -> pd.DataFrame:
+        """Keep the scores by the primary metric."""
+        return self.units[self.units["metric"] == self.metric]
+
+
+def read_baselines(catalog: Any, baseline: str, deployed: str | None) -> list[Baseline]:
+    """Read what is deployed, from a folder, or else from a version of the leaderboard."""
+    if Path(baseline).is_dir():
+        if deployed is not None:
+            raise DataError("--deployed", "a bundle names its embedding itself", "leave it out")
+        return read_bundles(Path(baseline))
+    units = _load_version(catalog, UNITS, baseline)
+    if units is None:
+        raise DataError(
+            f"--baseline {baseline}",
+            "is no folder, and no version of this use case's leaderboard",
+            f"the folders of {catalog.get('leaderboard')._filepath} are the versions",
+        )
+    decision = _load_version(catalog, "decision", baseline)
+    chosen = pd.DataFrame({"task": [], "embedding": []}) if decision is None else decision[decision["chosen"]]
+    return read_version(baseline, units, chosen, deployed)
+
+
+def _load_version(catalog: Any, name: str, version: str) -> pd.DataFrame | None:
+    """Load a version of a table; None where there is none."""
+    from kedro.io import Version
+
+    from emb_pipeline.datasets.tables import TableDataset
+
+    dataset = TableDataset(filepath=str(catalog.get(name)._filepath), version=Version(version, None))
+    if not dataset.exists():
+        return None
+    table: Any = dataset.load()
+    return cast(pd.DataFrame, table.to_pandas())
+
+
+def load_leaderboard(catalog: Any, use_case: str) -> pd.DataFrame:
+    """Load the newest leaderboard.
+
+    Raises
+    ------
+    DataError
+        The use case has not been run.
+    """
+    if not catalog.exists("leaderboard"):
+        raise DataError(f"use case {use_case}", "it has no results yet", f"emb-pipeline run {use_case}")
+    board: pd.DataFrame = catalog.load("leaderboard").to_pandas()
+    return board
+
+
+def read_candidate(catalog: Any, params: Any, board: pd.DataFrame, candidate: str, task: str) -> ScoredCandidate:
+    """Read the scored units of the candidate on a task, and what the task is judged by.
+
+    Raises
+    ------
+    DataError
+        The use case lacks the task, or the candidate was not scored on it.
+    """
+    if task not in params["tasks"]:
+        reason = "something is deployed for it, but the use case lacks it"
+        raise DataError(f"task {task}", reason, suggest(task, params["tasks"]))
+    rows = board[(board["task"] == task) & board["primary"] & board["failed"].isna()]
+    if candidate not in rows["embedding"].tolist():
+        reason = f"was not scored on {task}"
+        raise DataError(f"--candidate {candidate}", reason, suggest(candidate, rows["embedding"]))
+    definition = TaskDefinition.model_validate(params["tasks"][task])
+    (row,) = rows[rows["embedding"] == candidate].to_dict("records")
+    scores = catalog.load(f"{row['origin']}.scores")["item_scores"].read()
+    tables, metric = catalog.load(f"examples@{task}"), str(row["metric"])
+    kept = build_scored_units(select_task(scores, task), KINDS[definition.kind], tables, [candidate])
+    return ScoredCandidate(kept.to_pandas(), metric, definition, dict(tables), {str(key): row[key] for key in row})

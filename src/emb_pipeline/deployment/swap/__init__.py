@@ -1,0 +1,1 @@
+"""The swap report: what changes where a candidate replaces what is deployed."""
