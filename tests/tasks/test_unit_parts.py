@@ -25,6 +25,17 @@ def test_parts_of_a_classification() -> None:
     assert parts["rarest word"] == {"in 1 text": ["3", "4"], "in 3 texts": ["1", "2"]}
 
 
+def test_users_are_parted_by_how_often_the_items_that_they_want_were_taken() -> None:
+    rows = [("a", "rare", "test"), ("b", "common", "test"), ("b", "rare", "train"), ("c", "common", "test")]
+    users, items, splits = zip(*rows, strict=True)
+    tables = {
+        "interactions": pa.table({"user_id": users, "item_id": items, "split": splits, "timestamp": range(4)}),
+        "items": pa.table({"item_id": ["rare", "common"], "n_train": [1, 9], "text": ["x", "y"]}),
+    }
+    parts = find_unit_parts(KINDS["recommendation"], tables, ["a", "b", "c"])
+    assert parts == {"wanted items": {"taken 1 time": ["a"], "taken 9 times": ["b", "c"]}}
+
+
 def test_a_language_of_few_units_is_no_part() -> None:
     units = [str(number) for number in range(42)]
     texts = ["der Fisch"] * 20 + ["the fish"] * 20 + ["le poisson", "?"]

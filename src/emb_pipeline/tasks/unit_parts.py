@@ -41,12 +41,20 @@ def find_unit_parts(
     -------
     dict of str to dict of str to list of str
         By what the units are parted, the names of units by the name of their part. Nothing where all would be in one part,
-        or where the kind does not show its units. By the rarest word: in how many texts, or passages, of the task the word
-        of a unit occurs that occurs in the fewest. A unit whose rarest word is in few is a rare question: the tail.
+        or where the kind does not show its units.
+
+    Notes
+    -----
+    By the rarest word: in how many texts, or passages, of the task the word of a unit occurs that occurs in the fewest. A
+    unit whose rarest word is in few is a rare question: the tail. Users are parted by how often the items that they want
+    were taken in training, by their median: a recommender of popular items serves those of the tail badly.
     """
     shown = kind.describe_units(tables, units)
     if shown is None or kind.display is None:
         return {}
+    if "interactions" in tables:
+        by_wanted = _part_by_number(units, _count_wanted(tables, units), "taken {} time")
+        return {"wanted items": by_wanted} if len(by_wanted) > 1 else {}
     words = [tokenize(text) for text in shown.texts]
     made = {
         kind.display.group: _part_by_name(units, shown.groups),
@@ -60,6 +68,17 @@ def find_unit_parts(
             units, [(name,) if name is not None and sizes[name] >= FEWEST_OF_LANGUAGE else () for name in languages]
         )
     return {by: parts for by, parts in made.items() if len(parts) > 1}
+
+
+def _count_wanted(tables: Mapping[str, pa.Table], units: Sequence[str]) -> list[int]:
+    """Count how often the median item that a user wants was taken in training."""
+    counts = dict(zip(tables["items"]["item_id"].to_pylist(), tables["items"]["n_train"].to_pylist(), strict=True))
+    wanted: dict[str, list[int]] = {}
+    rows = zip(*(tables["interactions"][name].to_pylist() for name in ("user_id", "item_id", "split")), strict=True)
+    for user, item, split in rows:
+        if split == "test":
+            wanted.setdefault(str(user), []).append(counts[item])
+    return [int(np.median(wanted[unit])) if unit in wanted else 0 for unit in units]
 
 
 def _part_by_name(units: Sequence[str], names: Sequence[Sequence[str]]) -> dict[str, list[str]]:

@@ -185,8 +185,7 @@ def _part_groups(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _find_answers(task: RetrievalTask, is_asked: np.ndarray) -> np.ndarray:
     """Say of each passage whether it, or one of the same words, answers one of these queries: shape (n_passages,), bool."""
     is_answer = np.asarray((task.qrels[np.flatnonzero(is_asked)] > 0).sum(axis=0)).ravel() > 0
-    said = set(task.ties.columns[is_answer].tolist())
-    return np.array([each in said for each in task.ties.columns.tolist()])
+    return np.isin(task.ties.columns, task.ties.columns[is_answer])
 
 
 def _make_dense(encoded: Encoded) -> Encoded | None:
