@@ -70,3 +70,5 @@ def test_costs_by_hand() -> None:
     assert (found.texts_per_second, found.seconds, found.n_bytes, found.usd) == (250, 4000, 1.536e9, 3.0)
     unknown = estimate_encoding(10, n_measured=5, encode_seconds=0.0, bytes_per_item=4, usd_per_million_texts=float("nan"))
     assert np.isnan([unknown.seconds, unknown.usd]).all()
+    none = estimate_encoding(10, n_measured=0, encode_seconds=1.0, bytes_per_item=4, usd_per_million_texts=0.0)
+    assert np.isnan(none.seconds) and none.n_bytes == 40

@@ -194,7 +194,7 @@ def _cut(text: str, longest: int) -> str:
 def _count_texts(task: Any) -> int:
     if isinstance(task, RetrievalTask):
         return len(task.passages) + len(task.queries)
-    return len(getattr(task, "texts", None) or ())
+    return len(getattr(task, "texts", None) or getattr(task, "all_texts", ()))
 
 
 def _encode(baseline: Baseline, candidate: Candidate, task: Any, seed: int) -> BothEncoded | str:

@@ -11,7 +11,7 @@ class EncodingCost:
 
     Attributes
     ----------
-    n_items : float
+    n_items : int
         Items.
     texts_per_second : float
         As measured; NaN where nothing was.
@@ -40,7 +40,7 @@ def estimate_encoding(
     encode_seconds, bytes_per_item, usd_per_million_texts : float
         As measured.
     """
-    per_second = n_measured / encode_seconds if encode_seconds > 0 else float("nan")
+    per_second = n_measured / encode_seconds if encode_seconds > 0 and n_measured > 0 else float("nan")
     return EncodingCost(
         n_items, per_second, n_items / per_second, n_items * bytes_per_item, n_items * usd_per_million_texts / 1e6
     )
