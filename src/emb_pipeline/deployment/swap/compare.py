@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,7 +194,8 @@ def _cut(text: str, longest: int) -> str:
 def _count_texts(task: Any) -> int:
     if isinstance(task, RetrievalTask):
         return len(task.passages) + len(task.queries)
-    return len(getattr(task, "texts", None) or getattr(task, "all_texts", ()))
+    texts: Sequence[str] | None = getattr(task, "texts", None) or getattr(task, "all_texts", None)
+    return 0 if texts is None else len(texts)
 
 
 def _encode(baseline: Baseline, candidate: Candidate, task: Any, seed: int) -> BothEncoded | str:
