@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import pickle
 import traceback
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,8 @@ from kedro.runner.task import Task
 from emb_pipeline.provenance.node_fingerprints import is_data
 from emb_pipeline.runners.errors import NodeError, TracebackOfWorker
 
+_LARGE_BYTES, _LZMA = 50_000, b"\xfd7zXZ"
+"""A task that takes hundreds of datasets is worth a slower compression; the first bytes of its result."""
 _LEFT_OUT = "not loaded: the node does not run"
 
 
@@ -45,13 +48,17 @@ class NodeTask:
 
     def pack(self) -> bytes:
         """Pack it for a worker: names of hundreds of datasets are much alike, and so become small."""
+        pickled = pickle.dumps(self)
+        if len(pickled) < _LARGE_BYTES:
+            return zlib.compress(pickled, 1)
         bare = replace(self, node=self.node._copy())  # without what the node remembers of itself
         return lzma.compress(pickle.dumps(bare), preset=1)
 
     @staticmethod
     def unpack(packed: bytes) -> NodeTask:
         """Unpack it on a worker."""
-        task: NodeTask = pickle.loads(lzma.decompress(packed))
+        decompress = lzma.decompress if packed.startswith(_LZMA) else zlib.decompress
+        task: NodeTask = pickle.loads(decompress(packed))
         return task
 
 
