@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from emb_pipeline.config.active import load_active_parameters
 from emb_pipeline.hooks.claims import Claim
 from emb_pipeline.hooks.command import ACCEPT_STALE, REMAKE_STALE, format_kedro_command
+from emb_pipeline.hooks.object_storage import ask_at_once
 from emb_pipeline.hooks.one_run import hold_use_case
 
 __all__ = ["ACCEPT_STALE", "REMAKE_STALE", "Freshness"]
@@ -40,6 +41,7 @@ class Freshness:
             claim = Claim.of(pipeline, pipelines["__default__"])
             self._lock.enter_context(hold_use_case(models, parameters["use_case"], command, claim))
             self._thread = threading.get_ident()
+            ask_at_once(catalog, pipeline.datasets())
             _prepare_results(run_params, pipeline, catalog, parameters)
         except BaseException:
             self._free()

@@ -20,7 +20,7 @@ from emb_pipeline.storage.object_log import AT_ONCE
 from emb_pipeline.storage.object_store import OPTIONS, forget_reads, hide_options, remember_reads, write_object
 
 _TRIAL = ".emb_pipeline"
-_ASKED_SECONDS = 20.0
+_ASKED_SECONDS = 120.0
 """The time in which the hooks before a run, and those after it, ask what is there."""
 
 
@@ -41,22 +41,18 @@ class ObjectStorage:
             self._given = os.environ[OPTIONS] = json.dumps(options)
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        """Write one small object before anything is computed, and ask at once for all that the run may ask for."""
+    def before_pipeline_run(self) -> None:
+        """Write one small object before anything is computed."""
         root = find_data_root()
-        if not is_url(root):
-            return
-        write_object(f"{normalize_url(root)}/{_TRIAL}", b"{}")
-        _ask_at_once(catalog, pipeline.datasets())
+        if is_url(root):
+            write_object(f"{normalize_url(root)}/{_TRIAL}", b"{}")
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, catalog: Any) -> None:
         """Forget what was there before the run, and ask at once for all that the hooks at its end ask for."""
         from kedro.framework.project import pipelines
 
-        forget_reads()
-        if is_url(find_data_root()):
-            _ask_at_once(catalog, pipelines["__default__"].all_outputs())
+        ask_at_once(catalog, pipelines["__default__"].all_outputs())
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self) -> None:
@@ -64,8 +60,14 @@ class ObjectStorage:
         forget_reads()
 
 
-def _ask_at_once(catalog: Any, names: Iterable[str]) -> None:
-    """Ask whether results are there, many at a time: each question waits for an answer, which is known for a while."""
+def ask_at_once(catalog: Any, names: Iterable[str]) -> None:
+    """Ask a store whether results are there, many at a time, and know the answers for a while: each takes some time.
+
+    Nobody else may be writing them: a run asks when it has the lock of the use case.
+    """
+    forget_reads()
+    if not is_url(find_data_root()):
+        return
     results = sorted(filter(is_data, names))
     for name in results:
         catalog.get(name)  # made of its pattern, by one thread
