@@ -13,7 +13,11 @@ from emb_pipeline.hooks.object_storage import ObjectStorage
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.object_store import OPTIONS
 
-KEYS = {"key": "key-of-somebody-else", "secret": "a-secret-of-theirs", "client_kwargs": {"endpoint_url": "http://127.0.0.1:9"}}
+KEYS = {
+    "key": "key-of-somebody-else",
+    "secret": "a-secret-of-theirs",
+    "client_kwargs": {"endpoint_url": "http://127.0.0.1:9"},
+}
 
 
 def make_context(options: dict[str, Any]) -> SimpleNamespace:
