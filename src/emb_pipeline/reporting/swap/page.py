@@ -9,6 +9,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding
 table{border-collapse:collapse;margin:.5rem 0 1rem}
 th,td{padding:.25rem .75rem;border-bottom:1px solid #d0d7de;text-align:left}
 code{background:#f0f2f4;padding:.1rem .3rem}
+@media (max-width:40rem){table{font-size:.8rem}th,td{padding:.2rem .3rem;overflow-wrap:anywhere}}
 @media (prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}code{background:#21262d}}
 """
 """Of the page: it follows the reader's system in being light or dark."""

@@ -22,6 +22,8 @@ from emb_pipeline.tasks.retrieval.task import RetrievalTask
 
 PAIRS = (10, 30, 100, 300, 1000, 3000)
 """Numbers of paired texts that maps are fitted on, as far as there are so many."""
+MOST_SHARE = 0.25
+"""Share of the passages that maps are fitted on, at most."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of the passages that are encoded again, of a roll-out."""
 MOST_DIMENSIONS, MOST_NUMBERS = 4096, 1 << 28
@@ -92,8 +94,8 @@ def measure_kept_index(
 
     Maps are fitted on passages. The queries are parted in five: those of one part are searched with maps that were fitted
     without any passage that answers one of them, or a copy of it. Larger numbers of pairs contain the smaller ones. A map
-    favors the passages that it was fitted on, so the scores are too low where these are a large share of all: they are half
-    of them at most.
+    favors the passages that it was fitted on, so the scores are too low where these are a large share of all: they are at
+    most `MOST_SHARE` of them.
 
     Parameters
     ----------
@@ -121,10 +123,12 @@ def measure_kept_index(
     rng, groups = np.random.default_rng(seed), find_query_groups(task)
     folds, order = _part_groups(groups, rng), rng.permutation(len(task.passages))
     usable = [order[~_find_answers(task, folds == fold)[order]] for fold in range(_FOLDS)]
-    most = min(len(task.passages) // 2, *(len(each) for each in usable))
+    most = min(round(MOST_SHARE * len(task.passages)), *(len(each) for each in usable))
     sizes = [size for size in pairs if size <= most]
     if not sizes:
-        return f"a map takes {min(pairs)} passages that answer none of the queries, and half of the others: here are {most}"
+        return (
+            f"a map takes {min(pairs)} passages, a quarter of all at most, that answer none of the queries: here are {most}"
+        )
     k = count_asked(task, min(max(options.recall_cutoff, CUTOFF), len(task.passages)))
 
     def score(queries: np.ndarray, passages: np.ndarray, encoder: object, rows: np.ndarray) -> np.ndarray:
