@@ -291,6 +291,7 @@ def time_tables() -> None:
     from kedro.framework.session import KedroSession
 
     from emb_pipeline.config.active import build_active_experiment
+    from emb_pipeline.embeddings.stored_encoders import StoredEncoders
     from emb_pipeline.provenance.node_fingerprints import find_output
     from emb_pipeline.tasks import cell_tables
     from emb_pipeline.tasks.scores import ITEM_SCORES, TRAINING_DRAWS
@@ -336,7 +337,7 @@ def time_tables() -> None:
                     **cell_tables.gather_embeddings([whole], None),
                     "item_scores": Parts(parts["item_scores"]),
                     "training_draws": Parts(parts["training_draws"]),
-                    "encoders": None,
+                    "encoders": StoredEncoders(),
                 }
         rng = np.random.default_rng(5)
         cells = [(cell.name, task) for cell in experiment.cells for task in experiment.tasks_of(cell)]
