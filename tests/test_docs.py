@@ -213,6 +213,15 @@ def test_a_swap_is_reported_by_following_the_page(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_requests_are_refused_by_following_the_page(finished: Path) -> None:
+    follow("cutoffs.md", finished)
+    table = pd.read_parquet(max((finished / "data/08_reporting/tiny/cutoffs.parquet").glob("*/*.parquet")))
+    found = table.groupby("task")["unanswerable"].first().to_dict()
+    assert found == {"topic": "off_topic.csv", "search": "own queries without their passages"}
+    assert table.loc[table["task"] == "topic", "exists"].any() and (table["n_calibration"] >= 19).all()
+
+
+@pytest.mark.slow
 def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("retrieval-from-documents.md", project)

@@ -21,6 +21,8 @@ from emb_pipeline.tasks.cutoffs.draws import draw_texts
 from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 from emb_pipeline.tasks.cutoffs.unanswerable import Unanswerable
 
+_OF_PART = "- the recall is of a model that learned from a part of the texts; this one learned from all"
+
 
 def describe_cutoff(
     found: tuple[Cutoff, str] | None, unanswerable: Unanswerable, model: Any, options: CutoffOptions, *, seed: int
@@ -47,7 +49,8 @@ def describe_cutoff(
     Returns
     -------
     dict
-        JSON values: the numbers of the cut-off, ``measure`` and ``unanswerable``. Without a cut-off its ``reason``, and no
+        JSON values: the numbers of the cut-off, ``measure`` and ``unanswerable``; ``recall_of_part`` is true where the
+        recall is of what learned from a part of the texts alone. Without a cut-off its ``reason``, and no
         ``threshold``; empty where nothing was measured.
     """
     if found is None:
@@ -63,6 +66,7 @@ def describe_cutoff(
         chosen = choose_threshold(scores, np.arange(len(scores)).astype(str), options.level, seed=seed)
         if chosen is not None:
             row |= {"threshold": chosen.value, "expected": chosen.expected, "bound": chosen.bound, "n_calibration": chosen.n}
+            row["recall_of_part"] = not math.isclose(chosen.value, cutoff.threshold, rel_tol=1e-6)
     if not cutoff.exists:
         row.pop("threshold")
     kept = {name: value for name, value in row.items() if not (isinstance(value, float) and math.isnan(value))}
@@ -76,6 +80,7 @@ def write_cutoff(cutoff: Mapping[str, Any]) -> list[str]:
     level = write_percent(cutoff["level"])
     if "threshold" not in cutoff:
         return ["## Answer or refuse", "", f"- no cut-off exists at a level of {level}: {cutoff['reason']}", ""]
+    of_part = cutoff.get("recall_of_part", False)
     row: dict[Hashable, Any] = {f"recall{end}": cutoff.get(f"recall{end}", math.nan) for end in ("", "_low", "_high")}
     recall = f"{write_share_of(row, 'recall')} {write_interval_of(row, 'recall')}".strip()
     return [
@@ -85,5 +90,10 @@ def write_cutoff(cutoff: Mapping[str, Any]) -> list[str]:
         f"- column `answered`: true where {write_code(cutoff['measure'])} is above {write_threshold(cutoff['threshold'])}",
         f"- chosen on {cutoff['n_calibration']:,} unanswerable requests ({write_code(cutoff['unanswerable'])}); "
         f"with 95 % confidence at most {write_share(cutoff['bound'])} of such requests get an answer",
+        *(
+            ["- the recall is of a model that learned from a part of the texts; this one learned from all"]
+            if of_part
+            else []
+        ),
         "",
     ]

@@ -40,6 +40,11 @@ def test_the_threshold_is_the_smallest_that_keeps_the_level() -> None:
     assert choose_threshold(scores[:18], name(18), 0.05) is None
 
 
+def test_where_nothing_is_found_for_unanswerable_requests_whatever_is_found_is_enough() -> None:
+    found = choose_threshold(np.full(50, -np.inf), name(50), 0.05)
+    assert found is not None and np.isfinite(found.value) and -1e9 > found.value > -np.inf
+
+
 def test_one_of_each_group_chooses() -> None:
     found = choose_threshold(np.repeat(np.arange(50.0), 4), np.repeat(name(50), 4), 0.1)
     assert found is not None and found.n == 50 and found.value == 45.0

@@ -76,7 +76,9 @@ def choose_threshold(
     k = math.ceil(round((n + 1) * (1 - level), 9))
     if not 1 <= k <= n:
         return None
-    return Threshold(float(drawn[k - 1]), n, (n + 1 - k) / (n + 1), float(beta.ppf(confidence, n + 1 - k, k)))
+    # Where nothing is found for so many of them, whatever is found is enough; the number is one that JSON has.
+    value = max(float(drawn[k - 1]), float(np.finfo(np.float64).min))
+    return Threshold(value, n, (n + 1 - k) / (n + 1), float(beta.ppf(confidence, n + 1 - k, k)))
 
 
 def _draw_one_of_each(groups: np.ndarray, seed: int) -> np.ndarray:

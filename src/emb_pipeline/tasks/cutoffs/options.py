@@ -41,7 +41,7 @@ class CutoffOptions(BaseModel):
         description="embeddings of each task whose cut-off is measured: the chosen one, then the best; 0: none",
     )
     queries: int = Field(
-        default=1000, ge=20, le=1_000_000, description="requests of each sort at most, drawn by chance where there are more"
+        default=500, ge=20, le=1_000_000, description="requests of each sort at most, drawn by chance where there are more"
     )
     unanswerable: dict[str, UnanswerableOptions] = Field(
         default_factory=dict,

@@ -22,6 +22,8 @@ from emb_pipeline.reporting.wording import (
 _SCORE = "auroc"
 """Metric whose way of writing all shares here have: between 0 and 1."""
 
+_LOWEST = -1e300
+
 
 def view(report: Report) -> dict[str, Any] | None:
     """Show for each task a sentence on the first embedding, and a line for each."""
@@ -90,7 +92,11 @@ def describe_cutoff(row: Mapping[Hashable, Any]) -> list[Finding]:
 
 
 def write_threshold(threshold: float) -> str:
-    """Write a cut-off with six digits: probabilities are often near 1."""
+    """Write a cut-off with six digits: probabilities are often near 1; −∞ where whatever is found is enough."""
+    if threshold <= _LOWEST:
+        return "\u2212\u221e"
+    if threshold < 1 and f"{threshold:.6g}" == "1":
+        return f"1 \u2212 {1 - threshold:.2g}".replace("e-", "e\u2212")
     return f"{threshold:.6g}".replace("-", "\u2212")
 
 
