@@ -16,10 +16,13 @@ from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.pipelines.report.closeness import measure_label_purity
+from emb_pipeline.pipelines.report.cutoffs import measure_cutoffs
+from emb_pipeline.readers.formats.delimited import CsvSource
 from emb_pipeline.statistics.agreement.options import AgreementOptions
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import FAILURES
+from emb_pipeline.tasks.cutoffs.options import CutoffOptions, UnanswerableOptions
 from emb_pipeline.text.seen import SEEN
 from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, as_table, store_leaves
 
@@ -88,6 +91,23 @@ def test_label_purity_uses_half_of_the_texts_where_all_are_tested_on(
     found = purity.set_index("embedding")["value"]
     assert set(found.index) == {"task.tfidf", "task.one_hot", "control.shuffled_tfidf"} and (found > 0.8).all()
     assert set(units["task"]) == {"topic"} and 25 <= len(units) == purity["n"].iloc[0] <= 35
+
+
+def test_cut_offs_are_of_the_chosen_embedding_and_of_the_best_where_something_cannot_be_answered(
+    topic: dict[str, pa.Table], scores: dict[str, Any], facts: pa.Table, tmp_path: Path
+) -> None:
+    decision = pa.table({"task": ["topic"], "embedding": ["task.one_hot"], "chosen": [True]})
+    folders = NO_FOLDERS.model_copy(update={"raw": tmp_path, "project": tmp_path})
+    texts = [f"of {number} and {number + 1}" for number in range(40)]
+    (tmp_path / "asked.csv").write_text("\n".join(["text", *texts]))
+    inputs = {**scores, "task_topic": topic, "definition_topic": DEFINITION}
+    source = UnanswerableOptions(source=CsvSource(path="asked.csv"))
+    options = CutoffOptions(level=0.1, embeddings=2, unanswerable={"topic": source})
+    table = measure_cutoffs(options, REPORT, folders, facts, decision, LAST, **inputs)
+    assert table["embedding"].tolist() == ["task.one_hot", "task.tfidf"] and set(table["origin"]) == {"task"}
+    assert table["exists"].all() and (table["recall"] > 0.8).all() and (table["n_calibration"] == 40).all()
+    none = measure_cutoffs(CutoffOptions(), REPORT, folders, facts, decision, LAST, **inputs)
+    assert none.empty and list(none.columns) == list(table.columns)
 
 
 def test_the_audit_names_the_corpus_that_holds_text_of_a_task() -> None:

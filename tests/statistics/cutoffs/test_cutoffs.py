@@ -76,6 +76,16 @@ def test_queries_that_are_asked_twice_choose_or_are_measured() -> None:
     assert 0 <= found.answered.low <= found.answered.value <= found.answered.high
 
 
+def test_another_scale_has_another_number_and_the_same_promise() -> None:
+    rng = np.random.default_rng(4)
+    yes, no, right = rng.normal(2, 1, 150), rng.normal(0, 1, 150), np.ones(150, dtype=bool)
+    one = measure_cutoff(BestScores(yes, right, name(150), no, name(150, "u")), 0.05, FEW)
+    other = measure_cutoff(BestScores(np.exp(yes), right, name(150), np.exp(no), name(150, "u")), 0.05, FEW)
+    assert other.threshold == pytest.approx(np.exp(one.threshold))
+    assert (other.recall, other.area, other.bound) == (one.recall, one.area, one.bound)
+    assert (np.exp(no) > one.threshold).mean() > 3 * one.level  # the number alone, carried over, keeps no promise
+
+
 def simulate(seed: int, n: int, size: int = 1) -> tuple[float, bool, bool]:
     """The true share of new unanswerable requests that get an answer, and whether the intervals hold the true values."""
     rng = np.random.default_rng(seed)
