@@ -7,7 +7,7 @@ runs in a process of its own:
 
 * ``graph``: what happens before the first node: parameters, pipelines, catalog, the plan of the display, fingerprints, and
   the manifest that notes them.
-* ``nodes``: a whole ``kedro run`` of the stages `train` and `evaluate`, with all hooks, in which training and evaluating
+* ``nodes``: a ``kedro run`` of each stage up to `evaluate`, with all hooks, in which training and evaluating
   take no time. What is left is what Kedro, storage, MLflow and the display cost a node.
 * ``tables``: the stages `decide` and `report` on fabricated scores, with the seconds of each node, and the size of the page.
 
@@ -189,7 +189,7 @@ class Fabricated:
             if self._vectors is None:
                 words = [f"{topic}{number}" for topic in TOPICS for number in range(12)]
                 values = np.random.default_rng(0).standard_normal((len(words), 8)).astype(np.float32)
-                self._vectors = WordVectors(words, values, np.full(len(words), 10))
+                self._vectors = WordVectors(words, np.full(len(words), 10), values)
         return self._vectors, build_training_record(cell, self._vectors, footprint, 1000)
 
     def evaluate(self, tables: Any, encoder: Any, cell: Any, definition: Any) -> Any:
@@ -263,7 +263,7 @@ def time_nodes() -> None:
     watch = Stopwatch()
     configure_project("emb_pipeline")
     with nothing_is_trained():
-        for stage in ("ingest", "train", "evaluate"):
+        for stage in ("ingest", "train", "diagnose", "evaluate"):
             with KedroSession.create(project_path=Path.cwd(), env="large") as session:
                 started = time.perf_counter()
                 with watch.measure(f"kedro run --pipelines {stage}"):
