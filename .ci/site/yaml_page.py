@@ -14,7 +14,7 @@ from emb_pipeline.efficiency.matrix_options import MatrixOptions
 from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.experiment.fast import FastRun
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
-from emb_pipeline.experiment.parameters import Parameters
+from emb_pipeline.experiment.parameters import MachineOptions, Parameters
 from emb_pipeline.experiment.schema import Grid
 from emb_pipeline.pipelines.train.nodes import TrainingOptions
 from emb_pipeline.readers.options import PlacedSource, Source
@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "cutoffs": CutoffOptions,
     "deploy": DeployOptions,
     "folders": Folders,
+    "machine": MachineOptions,
 }
 """The sections that have options of their own, and the model of each."""
 ELSEWHERE = {
