@@ -14,6 +14,7 @@ from kedro.framework.startup import bootstrap_project
 
 from emb_pipeline.cli import cli
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
+from emb_pipeline.hooks import room
 from emb_pipeline.hooks.display.guess import Guess
 from emb_pipeline.hooks.room import NoRoomError, find_free_disk, require_room
 from emb_pipeline.hooks.sizes import Sizes
@@ -75,3 +76,13 @@ def test_memory_does_not_grow_with_the_corpus_and_disk_does(tiny: Path) -> None:
 def test_the_disk_is_that_of_the_nearest_folder_that_is_there(tmp_path: Path) -> None:
     assert find_free_disk(str(tmp_path / "not" / "yet")) == pytest.approx(find_free_disk(str(tmp_path)), rel=0.01)
     assert find_free_disk("s3://bucket/results") == float("inf")
+
+
+@pytest.mark.slow
+def test_a_run_that_continues_needs_room_for_what_is_missing_alone(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap_project(finished)
+    monkeypatch.setattr(room, "find_free_disk", lambda folder: 1.0)
+    with KedroSession.create(finished, env="tiny") as session, pytest.raises(NoRoomError, match="disk space"):
+        session.run(tags=["ingest"])
+    with KedroSession.create(finished, env="tiny") as session:
+        session.run(tags=["ingest"], only_missing_outputs=True)

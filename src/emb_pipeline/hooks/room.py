@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters, project_path
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.hooks.display.guess import Guess
+from emb_pipeline.hooks.display.plan import find_missing
 from emb_pipeline.hooks.sizes import LOWEST, Sizes
 from emb_pipeline.storage.free_memory import find_free_memory
 
@@ -34,13 +35,22 @@ class Room:
     """
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        """Compare, before the first step."""
+    def before_pipeline_run(self, run_params: Mapping[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Compare, before the first step; a run that continues needs room for what is missing."""
         parameters = load_active_parameters()
         if not (parameters.get("machine") or {}).get("check", True):
             return
         sizes = Sizes(build_active_experiment(), Guess(parameters, project_path()))
-        require_room(pipeline.nodes, sizes, str(parameters["folders"]["models"]))
+        folder = str(parameters["folders"]["models"])
+        if run_params.get("only_missing_outputs") and not fits(pipeline.nodes, sizes, folder):
+            pipeline = find_missing(pipeline, catalog)
+        require_room(pipeline.nodes, sizes, folder)
+
+
+def fits(nodes: Iterable[Node], sizes: Sizes, folder: str) -> bool:
+    """Say whether what some steps are expected to take is free."""
+    steps = list(nodes)
+    return sizes.estimate_memory(steps) <= find_free_memory() and sizes.estimate_disk(steps) <= find_free_disk(folder)
 
 
 def require_room(
