@@ -6,6 +6,8 @@ import importlib
 import pickle
 import pkgutil
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,8 @@ from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.problems import GridError, ParametersError
 from emb_pipeline.hooks.failed_cells import FailedCells, FailedCellsError
 from emb_pipeline.hooks.one_run import UseCaseInUseError, hold_use_case
+from emb_pipeline.hooks.room import NoRoomError, require_room
+from emb_pipeline.hooks.sizes import Sizes
 from emb_pipeline.provenance.manifest import Manifest
 from emb_pipeline.provenance.node_fingerprints import fingerprint_results
 from emb_pipeline.provenance.reuse import (
@@ -43,6 +47,9 @@ from emb_pipeline.provenance.reuse import (
     refuse_missing_inputs,
 )
 from emb_pipeline.readers.formats.delimited import CsvSource
+from emb_pipeline.runners import DaskRunner, ProcessRunner
+from emb_pipeline.runners.errors import ClusterError, NodeError, WorkerKilledError
+from emb_pipeline.runners.tasks import Outcome
 from emb_pipeline.storage.atomic import LockHeldError, hold_lock
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.first_rows import check_first_rows
@@ -130,6 +137,38 @@ def send_a_text_that_is_too_long(folder: Path) -> None:
         ApiEncoder(ApiOptions(base_url=service.url, model="tiny", dimensions=8), folder).encode(["long " * 10])
 
 
+def run_what_cannot_fit(folder: Path) -> None:
+    class NoEstimates(Sizes):
+        def __init__(self) -> None:
+            pass
+
+        def estimate_memory(self, nodes: object) -> float:
+            return 1e12
+
+        def estimate_disk(self, nodes: object) -> float:
+            return 0.0
+
+    require_room([], NoEstimates(), str(folder), free_memory=1e9)
+
+
+def ask_for_no_cluster(folder: Path) -> None:
+    pytest.importorskip("distributed")
+    DaskRunner(address="no-protocol://here:1")
+
+
+def kill_its_worker(folder: Path) -> None:
+    with ProcessRunner(max_workers=1)._open_workers(pipeline([])) as workers:
+        workers._busy[done := Future()] = None, node(double, "once", "twice", name="double")
+        done.set_exception(BrokenProcessPool())
+        workers.finish(done)
+
+
+def raise_what_cannot_be_passed(folder: Path) -> None:
+    error = Outcome.of_error("node double", ValueError(lambda: None)).find_error()
+    assert error is not None
+    raise error
+
+
 RAISED_BY: dict[type[EmbPipelineError], Callable[[Path], None]] = {
     DataError: read_what_is_no_corpus,
     DataErrors: read_two_files_without_the_column,
@@ -145,6 +184,10 @@ RAISED_BY: dict[type[EmbPipelineError], Callable[[Path], None]] = {
     FailedCellsError: end_with_a_failed_cell,
     BudgetError: spend_more_than_the_budget,
     TooLargeError: send_a_text_that_is_too_long,
+    NoRoomError: run_what_cannot_fit,
+    ClusterError: ask_for_no_cluster,
+    WorkerKilledError: kill_its_worker,
+    NodeError: raise_what_cannot_be_passed,
 }
 
 

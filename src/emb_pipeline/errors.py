@@ -8,7 +8,9 @@
   `emb_pipeline.config.errors.ConfigurationError`, which Kedro's commands print;
 * `emb_pipeline.storage.atomic.LockHeldError`, `emb_pipeline.hooks.one_run.UseCaseInUseError`: another process is at work;
 * `emb_pipeline.provenance.reuse.StaleResultsError` and `MissingInputsError`: results that a run cannot build on;
-* `emb_pipeline.hooks.failed_cells.FailedCellsError`: a run that ended without some of its results.
+* `emb_pipeline.hooks.failed_cells.FailedCellsError`: a run that ended without some of its results;
+* `emb_pipeline.hooks.room.NoRoomError`: a run that cannot fit this machine;
+* `emb_pipeline.runners.errors`: a cluster that does not answer, a worker that was killed, an error of a node on a worker.
 
 `emb_pipeline.cli.command` turns them into one message and exit code 1.
 """

@@ -17,6 +17,8 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
+from emb_pipeline.statistics.comparisons.all_pairs import AllPairs, Moments
+from emb_pipeline.statistics.decision.dunnett_kernel import choose_first_shown, find_largest_leads
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.one_vs_rest import OneVsRestRegression
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
@@ -61,9 +63,18 @@ def compile_search() -> None:
     largest(np.eye(2), 1)
 
 
+def compile_statistics() -> None:
+    """Compare three embeddings by the loops for many: all pairs, the leads over each, and the choice by them."""
+    moments = Moments(np.eye(3), np.zeros(3), below=None, first_below=3, smallest=0.0)
+    AllPairs(moments, [], np.array([[0, 1]])).find_largest(np.eye(3, dtype=np.float32), None, [])
+    find_largest_leads(np.eye(3), np.ones((3, 3)))
+    choose_first_shown(np.eye(3), np.zeros((3, 3)), np.arange(3))
+
+
 if __name__ == "__main__":
     compile_training()
     compile_probes()
     compile_audit()
     compile_diagnosis()
     compile_search()
+    compile_statistics()

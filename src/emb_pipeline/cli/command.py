@@ -22,14 +22,6 @@ _USERS_TO_MEND = (EmbPipelineError, ParameterValidationError, MissingConfigExcep
 _NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, input_value=.*?, input_type=\w+\]", re.DOTALL)
 
 
-class MendableError(click.ClickException):
-    """A message that ends a command with this exit code."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        vars(self)["exit_code"] = exit_code
-
-
 class ProjectCommand(click.Command):
     """A command that ends with one message where its user can repair the error, and with `error_code`."""
 
@@ -44,7 +36,9 @@ class ProjectCommand(click.Command):
             if not isinstance(found, _USERS_TO_MEND):
                 raise
             TRACEBACKS.error("%s", ctx.command_path, exc_info=error)
-            raise MendableError(redact(_NOISE.sub("", str(found))), self.error_code) from error
+            shown = click.ClickException(redact(_NOISE.sub("", str(found))))
+            vars(shown)["exit_code"] = self.error_code
+            raise shown from error
 
 
 def find_project() -> Path:

@@ -101,7 +101,7 @@ class Bundle:
         if answers not in readable:
             raise DataError(str(folder / MANIFEST), f"names no known answers: {answers!r}", REMEDY)
         try:
-            model = readable[answers].read(folder)
+            model = readable[answers].from_folder(folder)
             card = (folder / CARD).read_text(encoding="utf-8")
         except (KeyError, OSError, TypeError, ValueError) as error:
             if isinstance(error, DataError):

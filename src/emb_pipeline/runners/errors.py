@@ -17,10 +17,3 @@ class ClusterError(EmbPipelineError):
 
 class NodeError(EmbPipelineError):
     """The error of a node on a worker, where the error itself cannot be passed between processes."""
-
-
-class TracebackOfWorker(Exception):
-    """The traceback of an error on a worker, as text: the cause of the error that the first process raises."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"

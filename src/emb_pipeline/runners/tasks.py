@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
 from emb_pipeline.provenance.node_fingerprints import is_data
-from emb_pipeline.runners.errors import NodeError, TracebackOfWorker
+from emb_pipeline.runners.errors import NodeError
 
 _LARGE_BYTES, _LZMA = 50_000, b"\xfd7zXZ"
 """A task that takes hundreds of datasets is worth a slower compression; the first bytes of its result."""
@@ -87,7 +87,7 @@ class Outcome:
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:  # an error may hold anything, and be made by any arguments
-            error = NodeError(place, f"{type(error).__name__}: {error}")
+            error = NodeError(place, f"{type(error).__name__}: {error}", "the log has its traceback")
         return cls(error, lines)
 
     def pack(self) -> bytes:
@@ -103,7 +103,7 @@ class Outcome:
     def find_error(self) -> BaseException | None:
         """Give the error with the worker's traceback as its cause."""
         if self.error is not None:
-            self.error.__cause__ = TracebackOfWorker(self.traceback)
+            self.error.__cause__ = RuntimeError(f"\n{self.traceback}")
         return self.error
 
 

@@ -174,7 +174,7 @@ def test_a_request_is_answered_with_a_probability_for_each_label(places: MultiLa
 
 def test_an_export_gives_labels_and_probabilities_and_is_read_back(places: MultiLabelTask, tmp_path: Path) -> None:
     TextLabeler.fit(places, Tfidf(TfidfOptions()), OPTIONS, seed=0).write(tmp_path)
-    labeler = TextLabeler.read(tmp_path)
+    labeler = TextLabeler.from_folder(tmp_path)
     answers = labeler.answer(["wave tide reef and cloud wind star", "a b c d", "unheard of", None])
     assert set(answers["labels"][0]) == {"sea", "sky"} and answers["labels"][1] == []
     assert answers["probabilities"][0] == sorted(answers["probabilities"][0], reverse=True)

@@ -155,7 +155,7 @@ def test_an_exported_predictor_answers_numbers_and_the_mean_where_it_knows_nothi
     targets = np.array([float(row % 5) for row in range(60)])
     task = RegressionTask("stars", np.arange(60).astype(str), Texts(texts), targets)
     NumberPredictor.fit(task, Tfidf(), RegressionOptions(), seed=0).write(tmp_path)
-    answers = NumberPredictor.read(tmp_path).answer(["good good good good", "bad bad bad bad", "zyx", None])
+    answers = NumberPredictor.from_folder(tmp_path).answer(["good good good good", "bad bad bad bad", "zyx", None])
     assert answers["number"][0] > 3 and answers["number"][1] < 1
     assert (answers["number"][2], answers["known"].tolist()) == (targets.mean(), [True, True, False, False])
     assert np.isnan(answers["number"][3]) and "there is no text" in answers["error"][3]

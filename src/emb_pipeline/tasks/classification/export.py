@@ -117,7 +117,7 @@ class TextClassifier:
         write_head(folder, self.classes, self.head, share=self.prior)
 
     @classmethod
-    def read(cls, folder: Path) -> TextClassifier:
+    def from_folder(cls, folder: Path) -> TextClassifier:
         """Read the classifier of a folder."""
         classes, head, table = read_head(folder)
         shares = table["share"].to_numpy() if "share" in table.column_names else None

@@ -60,7 +60,7 @@ class Answering(Protocol):
         """Write what `answer` needs into a folder."""
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def from_folder(cls, folder: Path) -> Self:
         """Read what was written."""
 
 

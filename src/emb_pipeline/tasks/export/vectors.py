@@ -69,6 +69,6 @@ class TextVectors:
         write_embedding(self.encoder, folder / EMBEDDING)
 
     @classmethod
-    def read(cls, folder: Path) -> TextVectors:
+    def from_folder(cls, folder: Path) -> TextVectors:
         """Read the embedding of a folder."""
         return cls(read_embedding(folder / EMBEDDING))

@@ -118,7 +118,7 @@ class TextLabeler:
         write_head(folder, self.labels, self.head, share=self.shares, threshold=self.thresholds)
 
     @classmethod
-    def read(cls, folder: Path) -> TextLabeler:
+    def from_folder(cls, folder: Path) -> TextLabeler:
         """Read the labeler of a folder."""
         labels, head, table = read_head(folder)
         shares, thresholds = (table[name].to_numpy() for name in ("share", "threshold"))

@@ -115,7 +115,7 @@ class Recommendations:
         write_embedding(self.tables, folder / EMBEDDING)
 
     @classmethod
-    def read(cls, folder: Path) -> Recommendations:
+    def from_folder(cls, folder: Path) -> Recommendations:
         """Read the vectors of a folder."""
         return cls(read_embedding(folder / EMBEDDING))
 

@@ -107,7 +107,7 @@ class NumberPredictor:
         write_parquet(pa.table(table), folder / _PROBE)
 
     @classmethod
-    def read(cls, folder: Path) -> NumberPredictor:
+    def from_folder(cls, folder: Path) -> NumberPredictor:
         """Read the predictor of a folder."""
         table = read_parquet(folder / _PROBE, columns=("weights", "intercept", "mean"), remedy=REMEDY)
         head = LinearHead(read_matrix_column(table["weights"]).T, table["intercept"].to_numpy())

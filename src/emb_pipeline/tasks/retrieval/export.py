@@ -128,7 +128,7 @@ class TextSearch:
         write_json({"takes_words": self.takes_words}, folder / _REQUESTS)
 
     @classmethod
-    def read(cls, folder: Path) -> TextSearch:
+    def from_folder(cls, folder: Path) -> TextSearch:
         """Read the search of a folder."""
         table = read_parquet(folder / _PASSAGES, columns=("passage_id",), remedy=REMEDY)
         takes_words = read_json(folder / _REQUESTS, REMEDY)["takes_words"]
