@@ -62,7 +62,12 @@ def train_too_much(cell: EmbeddingSpec, text: str) -> str:
 
 def list_listening(start: str) -> list[str]:
     """List the addresses that the processes above this one, and all that they have started, listen on."""
-    every = {each for parent in psutil.Process().parents() if "python" in parent.name() for each in _list_family(parent)}
+    every = {
+        each
+        for parent in psutil.Process().parents()
+        if parent.name().startswith(("python", "pytest"))
+        for each in _list_family(parent)
+    }
     return sorted({c.laddr.ip for each in every for c in each.net_connections("inet") if c.status == psutil.CONN_LISTEN})
 
 

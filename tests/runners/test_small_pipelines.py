@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.framework.project import configure_project
+from kedro.framework.project import configure_project, settings
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.json import JSONDataset
@@ -17,6 +17,7 @@ from kedro_datasets.json import JSONDataset
 from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.errors import DataError
 from emb_pipeline.hooks.display.events import EVENTS, EventReader
+from emb_pipeline.hooks.display.hook import Display
 from emb_pipeline.hooks.display.logs import LOG
 from emb_pipeline.runners import DaskRunner, ProcessRunner
 from emb_pipeline.runners.errors import ClusterError, NodeError, WorkerKilledError
@@ -32,6 +33,10 @@ CELL = {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8,
 def the_package_is_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     configure_project("emb_pipeline")
+    for hook in settings.HOOKS:
+        if isinstance(hook, Display):  # a run of another test in this process has left its log
+            hook._log.close()
+            monkeypatch.setattr(hook._log, "_owner", 0)
 
 
 @pytest.fixture(params=["processes", "cluster"])
