@@ -425,7 +425,7 @@ def test_all_that_a_line_names_is_there(name: str) -> None:
     assert issubclass(kind.options, BaseModel) and kind.options()
     assert kind.unit and kind.labels and kind.requires
     exported = kind.load_export()
-    assert exported.answers and all(callable(getattr(exported, each)) for each in ("fit", "answer", "write", "read"))
+    assert exported.answers and all(callable(getattr(exported, each)) for each in ("fit", "answer", "write", "from_folder"))
     assert all(name == reader.name for name, reader in kind.load_readers().items())
     assert bool(kind.tune) == bool(kind.tunes)
     assert not kind.score or kind.tune
