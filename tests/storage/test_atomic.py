@@ -264,3 +264,13 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(20)))
+
+
+def test_a_lease_whose_writer_was_killed_before_it_had_a_name_is_over_in_seconds(tmp_path: Path) -> None:
+    lock = tmp_path / "some.lock"
+    lease = tmp_path / "some.lock.lease"
+    lease.touch()
+    os.utime(lease, (time.time() - 6, time.time() - 6))
+    started = time.monotonic()
+    with hold_lock(lock, what="the next one", wait=0):
+        assert lease.read_bytes() and time.monotonic() - started < 3

@@ -32,6 +32,8 @@ _WRITES_UNTIL_LOOKED: dict[Path, int] = {}
 """By folder, how many files this process writes into it before it looks again for what others have left there."""
 _LEASE_SECONDS = 60.0
 """Time without a sign of life after which the holder of a lock is taken for dead, if its machine cannot be asked."""
+_NAMELESS_SECONDS = 5.0
+"""The same for a lease that names no holder: one is written in milliseconds, unless its writer was killed."""
 _LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
 """Age at which what another machine left behind is removed: whether its process still runs cannot be asked from here."""
 
@@ -263,29 +265,29 @@ def _acquire(lock: FileLock, lease: SoftFileLease, path: Path, wait: float | Non
 def _take_lease(lease: SoftFileLease, path: Path) -> None:
     """Take a lease, given the operating system's lock.
 
-    Whoever left it on this machine, in whatever container, is gone. So is one elsewhere that has shown no life for long.
+    Whoever left it on this machine, in whatever container, is gone. So is one elsewhere that has shown no life for long, and
+    one who was killed before the lease named its owner.
     """
     try:
         lease.acquire(blocking=False)
     except Timeout:
         owner, sign, boot = lease.owner, _read_sign(path), _read_boot_id().strip().replace("-", "")
-        if owner is None:
-            raise
-        is_of_here = boot != "" and (owner.start or 0) >> 64 == int(boot, 16)
-        if not (is_of_here or _is_silent(path)) or _read_sign(path) != sign:
+        is_of_here = owner is not None and boot != "" and (owner.start or 0) >> 64 == int(boot, 16)
+        most = _LEASE_SECONDS if owner is not None else _NAMELESS_SECONDS
+        if not (is_of_here or _is_silent(path, most)) or _read_sign(path) != sign:
             raise
         lease.force_break()
         lease.acquire(blocking=False)
 
 
-def _is_silent(path: Path) -> bool:
-    """Tell whether a lease is too old, by the clock that the file system gives both times by."""
+def _is_silent(path: Path, most: float) -> bool:
+    """Tell whether a lease is older than so many seconds, by the clock that the file system gives both times by."""
     try:
         with tempfile.TemporaryFile(dir=path.parent) as new, _find_lease(path).open("rb") as lease:  # opened: as it is now
             times = [os.fstat(file.fileno()).st_mtime for file in (new, lease)]
     except FileNotFoundError:
         return False
-    return times[0] - times[1] > _LEASE_SECONDS
+    return times[0] - times[1] > most
 
 
 def _read_sign(path: Path) -> tuple[int, int] | None:
