@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import pandas as pd
 import pyarrow as pa
 
@@ -46,6 +48,24 @@ class ScoredCandidate:
     def keep_metric(self) -> pd.DataFrame:
         """Keep the scores by the primary metric."""
         return self.units[self.units["metric"] == self.metric]
+
+
+def take_deployed_and_candidate(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name the two embeddings: use_case, baseline, deployed, candidate and tasks."""
+    options = (
+        click.option(
+            "--env", "use_case", default="base", show_default=True, help="Use case that has been run with the candidate."
+        ),
+        click.option(
+            "--baseline", required=True, help="What is deployed: a bundle, a folder of them, or a leaderboard's version."
+        ),
+        click.option("--deployed", help="The deployed embedding, where a version of the leaderboard is the baseline."),
+        click.option("--candidate", required=True, help="Name of the candidate in the leaderboard."),
+        click.option("--task", "tasks", multiple=True, help="A task; by default all that something is deployed for."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def read_baselines(catalog: Any, baseline: str, deployed: str | None) -> list[Baseline]:

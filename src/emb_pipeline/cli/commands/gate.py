@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from emb_pipeline.cli.command import ProjectCommand, find_project
-from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate
+from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate, take_deployed_and_candidate
 from emb_pipeline.datasets.mlflow_models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
 from emb_pipeline.deployment.gate.history import PastTest, add_test, find_level, read_history
@@ -35,11 +35,7 @@ class GateCommand(ProjectCommand):
 
 
 @click.command("gate", cls=GateCommand)
-@click.option("--env", "use_case", default="base", show_default=True, help="Use case that has been run with the candidate.")
-@click.option("--baseline", required=True, help="What is deployed: a bundle, a folder of them, or a leaderboard's version.")
-@click.option("--deployed", help="The deployed embedding, where a version of the leaderboard is the baseline.")
-@click.option("--candidate", required=True, help="Name of the candidate in the leaderboard.")
-@click.option("--task", "tasks", multiple=True, help="A task; by default all that something is deployed for.")
+@take_deployed_and_candidate
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True), help="By default that of the decision.")
 @click.option("--level", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), help="By default that of the report.")
 @click.option("--history", type=click.Path(dir_okay=False, path_type=Path), help="File of earlier tests: one error budget.")
@@ -88,8 +84,7 @@ def command(
                 add_test(history, PastTest(each.fingerprint, candidate, scores, of_test, passed, now))
     for one in gated:
         click.echo(f"{one.task}: {describe_verdict(one)}")
-        for one in gated:
-            _tag_model(catalog.get("deployment"), one)
+        _tag_model(catalog.get("deployment"), one)
     for file, text in ((markdown, write_markdown(gated)), (junit, write_junit(gated))):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)

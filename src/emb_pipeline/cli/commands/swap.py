@@ -9,7 +9,13 @@ import click
 import pandas as pd
 
 from emb_pipeline.cli.command import ProjectCommand, find_project
-from emb_pipeline.cli.deployed import ScoredCandidate, load_leaderboard, read_baselines, read_candidate
+from emb_pipeline.cli.deployed import (
+    ScoredCandidate,
+    load_leaderboard,
+    read_baselines,
+    read_candidate,
+    take_deployed_and_candidate,
+)
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
 from emb_pipeline.deployment.swap.compare import COSTS, Candidate, compare_swap
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
@@ -26,11 +32,7 @@ FEWEST_LETTERS, MOST_TEXTS = 60, 2000
 
 
 @click.command("swap", cls=ProjectCommand)
-@click.option("--env", "use_case", default="base", show_default=True, help="Use case that has been run with the candidate.")
-@click.option("--baseline", required=True, help="What is deployed: a bundle, a folder of them, or a leaderboard's version.")
-@click.option("--deployed", help="The deployed embedding, where a version of the leaderboard is the baseline.")
-@click.option("--candidate", required=True, help="Name of the candidate in the leaderboard.")
-@click.option("--task", "tasks", multiple=True, help="A task; by default all that something is deployed for.")
+@take_deployed_and_candidate
 @click.option("--items", type=click.IntRange(min=1), help="Items to encode again; by default those of the task.")
 @click.option(
     "--examples", type=click.IntRange(min=0), default=5, show_default=True, help="Items shown as won, and as lost."
