@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io as pio
-from kedro.io import Version
 from kedro_datasets._typing import PlotlyPreview
 
 from emb_pipeline.datasets.placed import PlacedVersions
@@ -15,21 +13,7 @@ from emb_pipeline.storage.atomic import write_atomically
 
 
 class FigureDataset(PlacedVersions):
-    """One figure.
-
-    Parameters
-    ----------
-    filepath : str
-        The JSON file, a path or a URL.
-    version : Version, optional
-        Set by Kedro for an entry with ``versioned: true``.
-    metadata : dict, optional
-        Anything for other tools, such as Kedro-Viz's layer.
-    """
-
-    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath, version)
-        self.metadata = metadata
+    """One figure."""
 
     def load(self) -> go.Figure:
         with self._use() as path:
@@ -43,6 +27,3 @@ class FigureDataset(PlacedVersions):
         """Give the figure to Kedro-Viz: it looks for this return type."""
         with self._use() as path:
             return PlotlyPreview(json.loads(path.read_text(encoding="utf-8")))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "version": self._version}

@@ -30,9 +30,8 @@ class PageDataset(PlacedVersions):
     def __init__(
         self, *, filepath: str, latest: str, version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(filepath, version)
+        super().__init__(filepath=filepath, version=version, metadata=metadata)
         self._latest = str(take_filepath(latest))
-        self.metadata = metadata
 
     def load(self) -> str:
         with self._use() as path:

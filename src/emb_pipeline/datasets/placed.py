@@ -46,15 +46,25 @@ class PlacedVersions(Placed, AbstractVersionedDataset[Any, Any]):
     """A dataset of one file with a place, each version of which is kept if Kedro asks for versions.
 
     Nothing is listed in a store, where the newest version is noted next to the versions. Others are loaded by their name.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the file is, a path or a URL.
+    version : Version, optional
+        Set by Kedro for an entry with ``versioned: true``.
+    metadata : dict, optional
+        Anything for other tools, such as Kedro-Viz's layer.
     """
 
-    def __init__(self, filepath: str, version: Version | None) -> None:
+    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(
             filepath=take_filepath(filepath),
             version=version,
             exists_function=_does_path_exist,
             glob_function=_find_versions,
         )
+        self.metadata = metadata
 
     @contextmanager
     def _write(self) -> Iterator[Path]:
@@ -78,6 +88,9 @@ class PlacedVersions(Placed, AbstractVersionedDataset[Any, Any]):
         except DatasetError:  # no version yet
             return False
         return find_place(path).exists() and (self._version is None or self.failure() is None)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._version}
 
 
 def _does_path_exist(path: str) -> bool:  # named functions: datasets are pickled

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
-from kedro.io import AbstractDataset, DatasetError, Version
+from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.datasets.placed import Placed, PlacedVersions, take_filepath
@@ -25,21 +25,7 @@ Tables: TypeAlias = Mapping[str, pa.Table | Reference]
 
 
 class TableDataset(PlacedVersions):
-    """One table as one Parquet file, written atomically; or why it could not be made.
-
-    Parameters
-    ----------
-    filepath : str
-        Where the file is, a path or a URL.
-    version : Version, optional
-        Set by Kedro for an entry with ``versioned: true``.
-    metadata : dict, optional
-        Anything for other tools, such as Kedro-Viz's layer.
-    """
-
-    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath, version)
-        self.metadata = metadata
+    """One table as one Parquet file, written atomically; or why it could not be made."""
 
     def load(self) -> pa.Table | Failed:
         if failed := self.failure():
@@ -60,9 +46,6 @@ class TableDataset(PlacedVersions):
         """First rows, for Kedro-Viz: it looks for this return type."""
         table = self.load()
         return preview_failure(table) if isinstance(table, Failed) else preview_table(table.slice(0, nrows))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "version": self._version}
 
 
 class CsvDataset(Placed, AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -105,7 +88,7 @@ class TablePartDataset(Placed, AbstractDataset[pa.Table | Failed, TableParts | F
     Parameters
     ----------
     filepath, metadata
-        As for ``TableDataset``.
+        As for `emb_pipeline.datasets.placed.PlacedVersions`.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

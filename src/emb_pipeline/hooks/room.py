@@ -7,7 +7,7 @@ import math
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
@@ -49,8 +49,7 @@ class Room:
 
 def fits(nodes: Iterable[Node], sizes: Sizes, folder: str) -> bool:
     """Say whether what some steps are expected to take is free."""
-    steps = list(nodes)
-    return sizes.estimate_memory(steps) <= find_free_memory() and sizes.estimate_disk(steps) <= find_free_disk(folder)
+    return all(need.expected <= need.free for need in _list_needs(nodes, sizes, folder))
 
 
 def require_room(
@@ -79,14 +78,7 @@ def require_room(
     NoRoomError
         Even half of what is expected does not fit.
     """
-    steps = list(nodes)
-    free_memory = find_free_memory() if free_memory is None else free_memory
-    free_disk = find_free_disk(folder) if free_disk is None else free_disk
-    kinds = (
-        ("memory", sizes.estimate_memory(steps), free_memory, "run it on a machine with more memory"),
-        ("disk space", sizes.estimate_disk(steps), free_disk, "name a larger disk as data_root in globals.yml"),
-    )
-    for kind, expected, free, other in kinds:
+    for kind, expected, free, other in _list_needs(nodes, sizes, folder, free_memory, free_disk):
         words = (f"it takes about {expected / _GIGA:,.1f} GB of {kind}", f"{free / _GIGA:,.1f} GB are free")
         if LOWEST * expected > free:
             raise NoRoomError(
@@ -97,6 +89,30 @@ def require_room(
             )
         if expected > free:
             LOGGER.warning("%s, and %s: it may not fit", *words)
+
+
+class _Need(NamedTuple):
+    kind: str
+    expected: float
+    free: float
+    other: str
+
+
+def _list_needs(
+    nodes: Iterable[Node],
+    sizes: Sizes,
+    folder: str,
+    free_memory: float | None = None,
+    free_disk: float | None = None,
+) -> list[_Need]:
+    """List what some steps are expected to take, with what is free, and a way out that is its own."""
+    steps = list(nodes)
+    free_memory = find_free_memory() if free_memory is None else free_memory
+    free_disk = find_free_disk(folder) if free_disk is None else free_disk
+    return [
+        _Need("memory", sizes.estimate_memory(steps), free_memory, "run it on a machine with more memory"),
+        _Need("disk space", sizes.estimate_disk(steps), free_disk, "name a larger disk as data_root in globals.yml"),
+    ]
 
 
 def find_free_disk(folder: str) -> float:

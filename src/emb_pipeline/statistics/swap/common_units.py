@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
+from emb_pipeline.statistics.resampling import Resampling
+
 COLUMNS = ("unit_id", "group_id", "content", "metric", "value")
 """Of a table of scored units: names of the unit and of its group, the fingerprint of what it is, and its scores; several
 seeds of an embedding are rows of the same unit."""
@@ -49,6 +52,23 @@ class CommonUnits:
     def n_groups(self) -> int:
         """Groups, or single units, that are resampled."""
         return len(np.unique(self.groups))
+
+
+def resample_difference(found: CommonUnits, resampling: Resampling) -> np.ndarray:
+    """Resample the mean difference, paired, over groups of units, as all other differences are (`bootstrap_means`).
+
+    Returns
+    -------
+    ndarray of shape (n_resamples,)
+    """
+    resampled = bootstrap_means(
+        np.column_stack([found.deployed, found.candidate]),
+        n_resamples=resampling.resamples,
+        rng=resampling.create_rng(),
+        groups=found.groups,
+        discordant=True,
+    )
+    return np.asarray(resampled[:, 1] - resampled[:, 0])
 
 
 def join_units(deployed: pd.DataFrame, candidate: pd.DataFrame, metric: str) -> CommonUnits:

@@ -9,10 +9,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from emb_pipeline.statistics.comparisons.power import POWER
-from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.swap.common_units import CommonUnits
+from emb_pipeline.statistics.swap.common_units import CommonUnits, resample_difference
 
 Outcome: TypeAlias = Literal["not inferior", "inferior", "undecided"]
 FEWEST_GROUPS = 2
@@ -101,12 +100,9 @@ def judge_candidate(found: CommonUnits, metric: str, rules: GateRules, resamplin
         difference = float(found.differences.mean()) if n_units else np.nan
         nothing = (difference, np.nan, np.nan, np.nan, np.nan)
         return Verdict("undecided", *nothing, n_units, n_groups, np.nan, rules)
-    scores = np.column_stack([found.deployed, found.candidate])
-    resampled = bootstrap_means(
-        scores, n_resamples=resampling.resamples, rng=resampling.create_rng(), groups=found.groups, discordant=True
-    )
+    resampled = resample_difference(found, resampling)
     difference = float(found.differences.mean())
-    deviations = np.sort((resampled[:, 1] - resampled[:, 0]) - (resampled[:, 1] - resampled[:, 0]).mean())
+    deviations = np.sort(resampled - resampled.mean())
     above = _compute_p(deviations, difference + rules.margin)
     below = _compute_p(np.sort(-deviations), -(difference + rules.margin))
     low = difference - np.quantile(deviations, 1 - rules.level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
@@ -16,7 +16,7 @@ from emb_pipeline.statistics.intervals.bootstrap import (
 )
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
 from emb_pipeline.statistics.resampling import Resampling, group_codes
-from emb_pipeline.statistics.swap.common_units import CommonUnits
+from emb_pipeline.statistics.swap.common_units import CommonUnits, resample_difference
 
 FEWEST_OF_PART = 20
 """Units, or groups of them, of a part below which it has no interval."""
@@ -56,14 +56,7 @@ def compute_gain(found: CommonUnits, metric: str, resampling: Resampling) -> Gai
     gain = _describe_part("", "", found, np.ones(len(found.units), dtype=bool))
     if found.n_groups < 2:
         return gain
-    resampled = bootstrap_means(
-        np.column_stack([found.deployed, found.candidate]),
-        n_resamples=resampling.resamples,
-        rng=resampling.create_rng(),
-        groups=found.groups,
-        discordant=True,
-    )
-    differences = resampled[:, 1] - resampled[:, 0]
+    differences = resample_difference(found, resampling)
     interval = compute_percentile_interval(gain.gain, differences, 1 - resampling.level)
     deviations, largest = np.abs(differences - differences.mean()), find_largest_difference(metric)
     p = (1 + int((deviations >= abs(gain.gain)).sum())) / (1 + len(deviations))
@@ -153,14 +146,4 @@ def _count_groups(found: CommonUnits, is_in: np.ndarray) -> float:
 
 
 def _bound(gain: Gain, low: float, high: float, p: float, largest: float) -> Gain:
-    return Gain(
-        gain.by,
-        gain.part,
-        gain.n_units,
-        gain.deployed,
-        gain.candidate,
-        gain.gain,
-        float(max(low, -largest)),
-        float(min(high, largest)),
-        float(p),
-    )
+    return replace(gain, low=float(max(low, -largest)), high=float(min(high, largest)), p=float(p))
