@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +57,23 @@ def find_project() -> Path:
             str(Path.cwd()), "this folder is in no project", "change to the folder with conf/ and pyproject.toml"
         )
     return Path(found)
+
+
+@contextmanager
+def open_use_case(name: str | None) -> Iterator[Any]:
+    """Open a use case of the project that the working folder is in, and give Kedro's context of it.
+
+    Raises
+    ------
+    DataError
+        The working folder is in no project.
+    """
+    from kedro.framework.session import KedroSession
+
+    with KedroSession.create(find_project(), env=find_env(name)) as session:
+        yield session.load_context()  # type: ignore[attr-defined]
+
+
+def find_env(use_case: str | None) -> str | None:
+    """Find Kedro's environment of a use case; the default one has none."""
+    return None if use_case == "base" else use_case

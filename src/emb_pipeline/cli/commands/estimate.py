@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.command import ProjectCommand, find_project, open_use_case
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.hooks.display.durations import Durations
@@ -33,11 +33,9 @@ Rows = Sequence[tuple[str, int, Resources]]
 def command(env: str | None, workers: int, again: bool, form: str) -> None:
     """Estimate time, memory and disk of a run from a few seconds of such work here; exit 1 if it cannot fit."""
     from kedro.framework.project import pipelines
-    from kedro.framework.session import KedroSession
 
     project = find_project()
-    with KedroSession.create(project, env=None if env == "base" else env) as session:
-        session.load_context()  # type: ignore[attr-defined]
+    with open_use_case(env):
         experiment, parameters = build_active_experiment(), load_active_parameters()
         written = (cell for group in parameters["embeddings"].values() for cell in group.values())
         machine = calibrate(map(EmbeddingSpec.model_validate, written))

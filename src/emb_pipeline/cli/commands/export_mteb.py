@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.command import ProjectCommand, open_use_case
+from emb_pipeline.cli.deployed import load_leaderboard
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import Folders, TaskDefinition
 from emb_pipeline.readers.mteb.source import MtebTask
@@ -20,18 +20,12 @@ from emb_pipeline.reporting.mteb_results import Scored, write_mteb_results
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), default=Path("mteb_results"), show_default=True)
 def command(use_case: str, to: Path) -> None:
     """Write the scores on tasks of MTEB of a use case that has been run, as files that the package mteb reads."""
-    from kedro.framework.session import KedroSession
-
-    project = find_project()
-    with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
+    with open_use_case(use_case) as context:
         tasks = [TaskDefinition.model_validate(each) for each in context.params["tasks"].values()]
         of_mteb = [task for task in tasks if isinstance(task.source, MtebTask)]
         if not of_mteb:
             raise DataError(f"use case {use_case}", "none of its tasks has 'reader: mteb'", "there is nothing to export")
-        if not context.catalog.exists("leaderboard"):
-            raise DataError(f"use case {use_case}", "it has no results yet", f"emb-pipeline run {use_case}")
-        board = context.catalog.load("leaderboard").to_pandas()
+        board = load_leaderboard(context.catalog, use_case)
         raw = Folders.model_validate(context.params["folders"]).raw
     for task in of_mteb:
         about = read_about(place_task(task.source, raw))

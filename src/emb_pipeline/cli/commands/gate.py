@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.command import ProjectCommand, open_use_case
 from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate, take_deployed_and_candidate
 from emb_pipeline.datasets.mlflow_models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
@@ -58,11 +58,7 @@ def command(
     Exit code 0: it is shown to be not worse by the margin. 1: it is shown to be worse by more than that. 2: neither, there
     are too few test items to say; so many would be needed. 3: an error.
     """
-    from kedro.framework.session import KedroSession
-
-    project = find_project()
-    with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
+    with open_use_case(use_case) as context:
         catalog, params = context.catalog, context.params
         baselines = select_tasks(read_baselines(catalog, baseline, deployed), tasks)
         options = ReportOptions.model_validate(params["report"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.command import ProjectCommand, find_env, find_project, open_use_case
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
 from emb_pipeline.hooks.display.durations import Durations
 from emb_pipeline.hooks.display.guess import Guess
@@ -30,21 +30,18 @@ def command(
 ) -> None:
     """Print the run as jobs, each with its command, its needs, and the memory, cores, GPU and time that it may take."""
     from kedro.framework.project import pipelines
-    from kedro.framework.session import KedroSession
 
     project, place = find_project(), Place(image, volume, dict(map(_split, variables)))
     if form in IN_CONTAINERS and not image:
         raise click.UsageError(f"--format {form} runs containers: name their --image")
-    named = None if env == "base" else env
-    with KedroSession.create(project, env=named) as session:
-        session.load_context()  # type: ignore[attr-defined]
+    with open_use_case(env):
         experiment, parameters = build_active_experiment(), load_active_parameters()
         stages = [name for name in pipelines if name != "__default__"]
         jobs = build_jobs(pipelines["__default__"], map(find_namespace, experiment.cells), stages)
         durations, guess = Durations.of(parameters), Guess(parameters, project)
         estimator = Estimator(experiment, durations, guess, parameters)
         estimated = [(job, estimator.estimate(job)) for job in jobs]
-        text = FORMATS[form](plan_jobs(parameters["use_case"], named, estimated, place))
+        text = FORMATS[form](plan_jobs(parameters["use_case"], find_env(env), estimated, place))
     if to is None:
         click.echo(text, nl=False)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from emb_pipeline.cli.command import ProjectCommand, find_project
+from emb_pipeline.cli.command import ProjectCommand, open_use_case
 from emb_pipeline.cli.deployed import (
     ScoredCandidate,
     load_leaderboard,
@@ -53,13 +53,9 @@ def command(
     The gain, overall and on parts of the test items; items won and lost; neighbors that stay; what it takes to encode the
     collection again; and what is lost where the old index is kept and vectors are mapped.
     """
-    from kedro.framework.session import KedroSession
-
     if file is not None and file.suffix not in (".md", ".html"):
         raise DataError(f"--to {file}", "is neither Markdown nor HTML", "end its name in .md or .html")
-    project = find_project()
-    with KedroSession.create(project, env=None if use_case == "base" else use_case) as session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
+    with open_use_case(use_case) as context:
         catalog, params = context.catalog, context.params
         options = ReportOptions.model_validate(params["report"])
         board, times = load_leaderboard(catalog, use_case), _load_times(catalog)
