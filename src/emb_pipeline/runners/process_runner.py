@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +13,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
 
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -22,6 +20,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.runners.errors import WorkerKilledError
 from emb_pipeline.runners.node_runner import NodeRunner, Workers
 from emb_pipeline.runners.work import run_packed
+from emb_pipeline.storage.orphans import end_with_parent
 
 _PRELOADED = [
     "emb_pipeline.settings",  # first: it tells other libraries how to behave
@@ -156,7 +155,7 @@ def _prepare_worker(folder: str, environment: Mapping[str, str], package: str, p
     """Make a new process a worker of the run."""
     from kedro.framework import project
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started the run ends its workers
     os.chdir(folder)
@@ -165,11 +164,3 @@ def _prepare_worker(folder: str, environment: Mapping[str, str], package: str, p
     sys.path[:] = path
     if package != project.PACKAGE_NAME:
         project.configure_project(package)
-
-
-def _end_with_parent() -> None:
-    """End this process where the one that started it was killed: nobody would take what it makes."""
-    parent: Any = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
-import threading
-import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +15,7 @@ from itertools import chain, islice
 import numpy as np
 
 from emb_pipeline.errors import EmbPipelineError
+from emb_pipeline.storage.orphans import end_with_parent
 from emb_pipeline.text.words import tokenize_sentences
 
 LONGEST_LINE = 10_000
@@ -150,8 +148,7 @@ def _group_texts(texts: Iterable[str]) -> Iterator[list[str]]:
 def _tokenize_in_parallel(blocks: Iterable[list[str]], is_held_out: IsHeldOut | None, workers: int) -> Iterator[TokenBlock]:
     # A new process, and no copy of this one: its other threads may hold locks.
     context = multiprocessing.get_context("spawn")
-    started = (is_held_out, os.getpid())
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=started) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(is_held_out,)) as pool:
         pending: deque[Future[TokenBlock]] = deque()
         try:
             for block in blocks:
@@ -172,17 +169,10 @@ def _tokenize_in_parallel(blocks: Iterable[list[str]], is_held_out: IsHeldOut | 
 _is_held_out: IsHeldOut | None = None
 
 
-def _start_worker(is_held_out: IsHeldOut | None, parent: int) -> None:
+def _start_worker(is_held_out: IsHeldOut | None) -> None:
     global _is_held_out
     _is_held_out = is_held_out
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it was killed: nobody else would."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    end_with_parent()
 
 
 def _tokenize_in_worker(texts: list[str]) -> TokenBlock:
