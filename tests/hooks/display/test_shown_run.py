@@ -22,10 +22,8 @@ RUNNERS = {
     "processes": "--runner emb_pipeline.runners.ProcessRunner --runner-params max_workers=2",
 }
 PARALLEL = "--runner ParallelRunner --runner-params max_workers=2"
-LONG = "methods.word2vec.epochs=5000"
-"""A training that still goes on when the keys arrive."""
-SLOW = "methods.word2vec.epochs=1000"
-"""A training that takes longer than the pause between two drawings, on a fast machine too."""
+LONG = "methods.word2vec.epochs=500,methods.word2vec.negative=50"
+"""A training that still goes on when the keys arrive, and when a second picture is drawn."""
 RUN = ("-m", "kedro", "run", "--env", "tiny", "--pipelines", "ingest,train")
 
 
@@ -44,7 +42,7 @@ def list_completed(log: str) -> set[str]:
 
 @pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)
 def test_a_run_is_shown_live_and_its_log_is_whole(runner: str, project: Path) -> None:
-    terminal = Terminal(*RUN, "--params", SLOW, *runner.split(), size=(80, 24))
+    terminal = Terminal(*RUN, "--params", LONG, *runner.split(), size=(80, 24))
     terminal.wait()
     assert terminal.exit_code == 0, terminal.text[-3000:]
     shown, log = terminal.text, find_log(project)
