@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -111,6 +112,7 @@ def _exit_after(seconds: float, code: int) -> None:
 
 def _exit(code: int) -> None:
     """End this process without waiting for its threads, after what is to be done at its end."""
+    logging.disable(logging.CRITICAL)  # steps in other threads fail now, because what they use has ended
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
