@@ -118,6 +118,11 @@ def test_a_sound_use_case_passes() -> None:
             {"decision": {"margins": {"topics": 0.1}}},
             "decision.margins: 'topics' is no task of the grid; did you mean 'topic'?",
         ),
+        ({"decision": {"refuse": {"topics": {"recall": 0.5}}}}, "decision.refuse: 'topics' is no task of the grid; did you"),
+        (
+            {"decision": {"refuse": {"topic": {"recall": 0.5}}}},
+            "topic has no requests that cannot be answered; name them under cutoffs.unanswerable.topic",
+        ),
         ({"vector_search": {"embeddings": ["domain.word2vec_5"]}}, "is no embedding of the grid; did you mean"),
         (
             {"vector_search": {"beside": ["task.tfdf"]}},

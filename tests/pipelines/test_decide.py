@@ -13,24 +13,28 @@ from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.efficiency.latency import REQUEST_TIMES
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import Folders
+from emb_pipeline.pipelines.decide.cutoffs import measure_required_cutoffs
 from emb_pipeline.pipelines.decide.nodes import choose_sizes, decide_on_embedding
 from emb_pipeline.pipelines.deploy.nodes import export_chosen
-from emb_pipeline.statistics.decision.options import DecisionOptions
+from emb_pipeline.readers.formats.delimited import CsvSource
+from emb_pipeline.statistics.decision.options import DecisionOptions, RefusalOptions
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
-from emb_pipeline.tasks.cutoffs.options import CutoffOptions
-from tests.pipelines.conftest import DEFINITION, as_table
+from emb_pipeline.tasks.cutoffs.columns import CUTOFFS
+from emb_pipeline.tasks.cutoffs.options import CutoffOptions, UnanswerableOptions
+from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, as_table
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 TIMES = as_table(make_table([], REQUEST_TIMES))
 LAST = pa.table({})
+NONE = as_table(make_table([], CUTOFFS))
 
 
 @pytest.fixture(scope="module")
 def decision(facts: pa.Table, scores: dict[str, Any]) -> pd.DataFrame:
-    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, LAST, **scores)
+    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, NONE, LAST, **scores)
     return table
 
 
@@ -43,8 +47,31 @@ def test_a_decision_chooses_one_embedding_a_task_and_no_control(decision: pd.Dat
 
 def test_a_budget_leaves_out_what_costs_more(facts: pa.Table, scores: dict[str, Any]) -> None:
     tight = DecisionOptions(budgets={"bytes_per_item": 0.001})
-    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, LAST, **scores)
+    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, NONE, LAST, **scores)
     assert not table["chosen"].any() and "bytes_per_item" in set(relaxations["budget"])
+
+
+def test_an_embedding_without_the_cut_off_that_is_required_does_not_compete(
+    topic: dict[str, pa.Table], facts: pa.Table, scores: dict[str, Any], tmp_path: Path
+) -> None:
+    """Texts of unknown words can be refused, and those of the classes' own words cannot."""
+    folders = NO_FOLDERS.model_copy(update={"raw": tmp_path, "project": tmp_path})
+    inputs = {**scores, "task_topic": topic, "definition_topic": DEFINITION}
+    options = DecisionOptions(refuse={"topic": RefusalOptions(recall=0.7)})
+    found = {}
+    for name, words in (("strange", "of and by"), ("alike", "the sand tide gull")):
+        texts = [f"{words} {number}" for number in range(60)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text", *texts]))
+        source = UnanswerableOptions(source=CsvSource(path=f"{name}.csv"))
+        unanswerable = CutoffOptions(level=0.1, unanswerable={"topic": source})
+        table = measure_required_cutoffs(options, unanswerable, REPORT, folders, facts, LAST, **inputs)
+        assert sorted(table["embedding"]) == ["task.one_hot", "task.tfidf"]
+        found[name], _, _ = decide_on_embedding(options, REPORT, facts, TIMES, as_table(table), LAST, **scores)
+    assert found["strange"]["fits"].all() and found["strange"]["chosen"].sum() == 1
+    assert not found["alike"]["fits"].any() and not found["alike"]["chosen"].any()
+    assert found["alike"]["reason"].str.contains("cut-off").all()
+    nothing = measure_required_cutoffs(DecisionOptions(), unanswerable, REPORT, folders, facts, LAST, **inputs)
+    assert nothing.empty and list(nothing.columns) == list(CUTOFFS)
 
 
 def test_without_embeddings_of_several_sizes_the_table_of_sizes_has_no_rows(facts: pa.Table, scores: dict[str, Any]) -> None:

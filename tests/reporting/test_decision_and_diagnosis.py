@@ -139,6 +139,19 @@ def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best
     assert sentence.startswith("Deploy pretrained.large_768, 80.0 %: the best that fits the budgets. Only this one is shown")
 
 
+def test_what_cannot_refuse_as_required_is_named_with_its_reason() -> None:
+    lacks = {"fits": False, "lacks": "no cut-off keeps 5 %: few", "bound": float("nan")}
+    alone = {**SMALL, "lacks": "", "standing": "only candidate", "best": "task.tfidf", "difference_to_best": 0.0}
+    choice, excluded = _sentences([_candidate("pretrained.minilm", 0.844, **lacks), alone])
+    assert choice == "Deploy task.tfidf, 79.7 %: the only candidate that competes."
+    assert excluded == "pretrained.minilm scores 4.7 points more but does not compete: no cut-off keeps 5 %: few."
+    (nothing,) = _sentences([{**BEST, **lacks, "chosen": False}])
+    assert nothing == (
+        "No embedding can refuse what it cannot answer as decision.refuse asks. Of pretrained.large_768: no cut-off keeps "
+        "5 %: few."
+    )
+
+
 def test_the_terminal_says_the_same() -> None:
     console = Console(width=400, file=io.StringIO(), color_system=None)
     rows = pd.DataFrame([_candidate("pretrained.<b>minilm</b>", 0.844, **SLOW), BEST, SMALL])

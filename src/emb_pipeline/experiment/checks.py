@@ -130,7 +130,8 @@ def _find_undefined_names(parameters: Parameters) -> Iterator[_Found]:
         yield from _find_unknown_agreements(parameters)
         yield from _find_unlike_transfers(parameters)
         yield from _find_unknown_requests(parameters)
-    for option in ("margins", "weights"):
+        yield from _find_unmeasured_refusals(parameters)
+    for option in ("margins", "weights", "refuse"):
         named = parameters.decision.get(option)
         for name in named if isinstance(named, Mapping) else ():
             if name not in grid.tasks:
@@ -183,6 +184,22 @@ def _find_unknown_requests(parameters: Parameters) -> Iterator[_Found]:
         if other is not None and (other not in tasks or other == name):
             reason = f"{other!r} is {'the task itself' if other == name else 'no task of the grid'}"
             yield _Found("cutoffs", f"{place}.task", reason, suggest(str(other), [each for each in tasks if each != name]))
+
+
+def _find_unmeasured_refusals(parameters: Parameters) -> Iterator[_Found]:
+    """Find tasks whose cut-off the decision requires, and that have none."""
+    required, given = parameters.decision.get("refuse"), parameters.cutoffs.get("unanswerable")
+    for name in required if isinstance(required, Mapping) else ():
+        if name not in parameters.grid.tasks:
+            continue
+        kind = KINDS[parameters.task_definitions[str(name)].kind]
+        if not kind.best_scores:
+            kinds = [each.name for each in KINDS.values() if each.best_scores]
+            reason, remedy = f"{name} has no best score", f"leave it out: kinds with one are {', '.join(kinds)}"
+            yield _Found("decision", f"decision.refuse.{name}", reason, remedy)
+        elif kind.hold_out and name not in (given if isinstance(given, Mapping) else ()):
+            reason = f"{name} has no requests that cannot be answered"
+            yield _Found("decision", f"decision.refuse.{name}", reason, f"name them under cutoffs.unanswerable.{name}")
 
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:

@@ -44,12 +44,13 @@ def costs_at_random(seed: int, names: list[str]) -> tuple[pd.DataFrame, dict[str
 def test_every_state_is_what_decide_gives_under_these_budgets(seed: int) -> None:
     scored = scored_at_random(seed)
     costs, why = costs_at_random(seed, scored.embeddings)
-    rules = Rules({"latency_ms_p95": 5.0} if seed % 2 else {}, LIMITED)
+    lacks = {"e3": "no cut-off"} if seed > 2 else {}
+    rules = Rules({"latency_ms_p95": 5.0} if seed % 2 else {}, LIMITED, lacks=lacks)
     states = decide_budget_states(scored, costs, rules, LIMITED, why)
     found, expected = [], []
     for state in states.to_dict("records"):
         limits = {name: state[name] for name in LIMITED if not math.isnan(state[name])}
-        candidates, _ = decide(scored, costs, Rules(limits, LIMITED), why)
+        candidates, _ = decide(scored, costs, Rules(limits, LIMITED, lacks=lacks), why)
         fitting, chosen = candidates[candidates["fits"]], candidates[candidates["chosen"]]
         ties = set(candidates.loc[candidates["tie"], "embedding"])
         row = None if chosen.empty else (chosen["embedding"].iloc[0], chosen["standing"].iloc[0], chosen["best"].iloc[0])

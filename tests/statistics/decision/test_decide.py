@@ -10,6 +10,8 @@ from scipy.stats import ttest_1samp
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import compare_joint_choice
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority, estimate_units_needed, run_floor_tests
+from emb_pipeline.statistics.decision.options import RefusalOptions
+from emb_pipeline.statistics.decision.requirements import find_lacks, join_lacks
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Criterion, Scored, join_tasks
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
 from emb_pipeline.statistics.system_scores import SystemScores
@@ -57,6 +59,25 @@ def test_a_budget_excludes_before_the_best_is_looked_for() -> None:
     (line,) = relaxed.to_dict("records")  # the other two need both budgets
     assert (line["budget"], line["needed"], line["embedding"]) == ("bytes_per_item", 1200.0, "domain.large_300")
     assert line["difference"] == pytest.approx(0.02) and line["binds"] and line["ci_low"] > 0
+
+
+def test_what_lacks_what_is_required_neither_competes_nor_is_it_let_in_by_a_larger_budget() -> None:
+    table = pd.DataFrame({"task": "topic", "embedding": NAMES[:3], "level": 0.05, "exists": [True, True, False]})
+    table = table.assign(recall_low=[0.80, 0.69, np.nan], reason=["", "", "few"])
+    lacks = find_lacks(NAMES, "topic", table, RefusalOptions(recall=0.7))
+    assert lacks == {
+        "domain.small_50": "the cut-off that keeps 5 % is shown to have a recall of 0.690, below 0.7",
+        "task.tfidf": "no cut-off keeps 5 %: few",
+        "pretrained.big_768": "its cut-off was not measured",
+    }
+    assert find_lacks(NAMES, "search", table, None) == {}
+    rules = Rules(budgets={"bytes_per_item": 1000.0}, lacks={name: lacks[name] for name in NAMES[2:]})
+    candidates, relaxed = decide(_scored([0.80, 0.78, 0.70, 0.90]), COSTS, rules)
+    row = candidates.set_index("embedding")
+    assert row[row["chosen"]].index.tolist() == ["domain.small_50"] == row[row["fits"]].index.tolist()
+    assert row.loc["task.tfidf", "lacks"] == row.loc["task.tfidf", "reason"] == "no cut-off keeps 5 %: few"
+    assert relaxed["embedding"].tolist() == ["domain.large_300"]  # the one with the highest score would not compete either
+    assert join_lacks({"topic": lacks, "search": {NAMES[0]: "few"}})[NAMES[0]] == "on search: few"
 
 
 def test_what_is_known_to_fit_is_chosen_before_what_may_exceed() -> None:

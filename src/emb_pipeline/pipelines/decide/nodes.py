@@ -35,14 +35,16 @@ def decide_on_embedding(
     report: ReportOptions,
     facts: pa.Table,
     times: pa.Table,
+    cutoffs: pa.Table,
     after: pa.Table,
     **scores: Scores,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all.
 
-    ``after`` is what was timed last: nothing is decided while something is still being timed.
+    ``cutoffs`` are those that the options require. ``after`` is what was timed last: nothing is decided while something is
+    still being timed.
     """
-    known, run = read_facts(facts), _read_run(scores, times)
+    known, run = read_facts(facts), _read_run(scores, times, cutoffs)
     decision, relaxations, of_all = decide_tasks(run, list_candidates(known), options, report.resampling)
     if not decision.empty:
         languages = find_pretrained_languages(known, run.cells)
@@ -56,11 +58,14 @@ def try_budgets(
     report: ReportOptions,
     facts: pa.Table,
     times: pa.Table,
+    cutoffs: pa.Table,
     after: pa.Table,
     **scores: Scores,
 ) -> pd.DataFrame:
     """Choose under every combination of budgets that makes a difference: the page offers them as sliders."""
-    return decide_under_budgets(_read_run(scores, times), list_candidates(read_facts(facts)), options, report.resampling)
+    return decide_under_budgets(
+        _read_run(scores, times, cutoffs), list_candidates(read_facts(facts)), options, report.resampling
+    )
 
 
 def choose_sizes(
@@ -75,7 +80,7 @@ def choose_sizes(
     return find_sufficient_sizes(_read_run(scores, times), read_facts(facts), options, report.resampling)
 
 
-def _read_run(scores: Mapping[str, Scores], times: pa.Table) -> RunScores:
+def _read_run(scores: Mapping[str, Scores], times: pa.Table, cutoffs: pa.Table | None = None) -> RunScores:
     return RunScores(
         read_item_scores(scores),
         read_training_draws(scores),
@@ -83,4 +88,5 @@ def _read_run(scores: Mapping[str, Scores], times: pa.Table) -> RunScores:
         concatenate_tables(scores, "label_draws"),
         times.to_pandas(),
         find_primary_metrics(scores),
+        pd.DataFrame() if cutoffs is None else cutoffs.to_pandas(),
     )

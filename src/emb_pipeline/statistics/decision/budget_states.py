@@ -43,7 +43,7 @@ def decide_budget_states(
     scored, costs, why_unknown
         As for `decide`.
     rules : Rules
-        Order of costs and level; its budgets are among the limits.
+        Order of costs, level, and what lacks something that is required; its budgets are among the limits.
     limited : sequence of str
         Costs that a budget may limit. One that is the same for all is left out, unless a budget limits it.
 
@@ -57,7 +57,7 @@ def decide_budget_states(
     steps = list_limits(of_each, rules.budgets, limited, why_unknown)
     if not scored.embeddings:
         return pd.DataFrame(columns=list(BUDGET_CHOICES)).astype(BUDGET_CHOICES)
-    sets = _list_competing(of_each, steps, why_unknown)
+    sets = _list_competing(of_each, steps, why_unknown, rules.lacks)
     distinct, places = np.unique(sets, axis=0, return_inverse=True)
     decided = pd.DataFrame(_decide_sets(scored, of_each, rules, distinct)).iloc[places.ravel()].reset_index(drop=True)
     limits = list(itertools.product(*steps.values()))
@@ -99,9 +99,11 @@ def _thin_out(steps: list[float], kept: float | None) -> list[float]:
     return left if len(left) < len(steps) else [steps[0], *([kept] if kept is not None else []), math.inf]
 
 
-def _list_competing(costs: pd.DataFrame, steps: Mapping[str, list[float]], why_unknown: WhyUnknown) -> np.ndarray:
+def _list_competing(
+    costs: pd.DataFrame, steps: Mapping[str, list[float]], why_unknown: WhyUnknown, lacks: Mapping[str, str]
+) -> np.ndarray:
     """Find who competes under each combination of limits: shape (n_states, n_embeddings), bool."""
-    within = np.ones((1, len(costs)), dtype=bool)
+    within = np.array([[name not in lacks for name in costs.index]])
     known = np.ones((1, len(costs)), dtype=bool)
     for name, limits in steps.items():
         values = costs[name].to_numpy()

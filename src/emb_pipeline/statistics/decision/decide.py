@@ -49,6 +49,7 @@ CANDIDATES = {
     "exceeds": "string",
     "unknown": "string",
     "costs_unknown": "string",
+    "lacks": "string",
     "chosen": "bool",
     "tie": "bool",
     "reason": "string",
@@ -57,6 +58,7 @@ CANDIDATES = {
 WhyUnknown: TypeAlias = Mapping[str, Mapping[str, str]]
 """Of an embedding: costs that are not known, each with the reason."""
 _NO_REASON: WhyUnknown = {}
+_NO_LACKS: Mapping[str, str] = {}
 _NOT_MEASURED = "not measured"
 
 
@@ -71,7 +73,8 @@ class HeldAgainstBudgets:
     unknown : dict of str to dict of str to str
         By embedding, the budgets that it is not known to keep to or to exceed, each with the reason.
     fitting : list of str
-        Embeddings that compete: those that are known to fit, or, where none is, those that exceed nothing.
+        Embeddings that compete: those that are known to fit, or, where none is, those that exceed nothing. What lacks
+        something that is required does not compete.
     """
 
     exceeds: dict[str, list[str]]
@@ -80,7 +83,10 @@ class HeldAgainstBudgets:
 
 
 def hold_against_budgets(
-    costs: pd.DataFrame, budgets: Mapping[str, float], why_unknown: WhyUnknown = _NO_REASON
+    costs: pd.DataFrame,
+    budgets: Mapping[str, float],
+    why_unknown: WhyUnknown = _NO_REASON,
+    lacks: Mapping[str, str] = _NO_LACKS,
 ) -> HeldAgainstBudgets:
     """Find which embeddings compete under budgets: the rows of ``costs``, in their order."""
     of_each = costs.to_dict("index")
@@ -95,7 +101,7 @@ def hold_against_budgets(
         }
         for name, row in of_each.items()
     }
-    within = [name for name, over in exceeds.items() if not over]
+    within = [name for name, over in exceeds.items() if not over and name not in lacks]
     return HeldAgainstBudgets(exceeds, unknown, [name for name in within if not unknown[name]] or within)
 
 
@@ -116,11 +122,14 @@ class Rules:
         Costs by which the cheapest is found: the first counts, and each next where those before are equal to within 5 %.
     level : float
         Probability of calling any inferior embedding non-inferior.
+    lacks : mapping of str to str
+        Embeddings that lack something that is required, with the reason; they do not compete.
     """
 
     budgets: Mapping[str, float] = field(default_factory=dict)
     cheapest_by: tuple[str, ...] = ("bytes_per_item", "latency_ms_p95", "train_seconds")
     level: float = 0.05
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide(
@@ -152,8 +161,8 @@ def decide(
         that would show it to be not inferior in 80 % of cases. ``floor``: what it is hardest to be better than, with
         ``p_floor``. ``corrected`` with its interval: of what was chosen, or measured best, the value without what choosing
         ``among`` so many adds. ``exceeds`` and ``unknown``: budgets, separated by commas; ``costs_unknown``: all costs that
-        are not known, whether a budget limits them or not; ``reason``: why it was chosen, or
-        was not.
+        are not known, whether a budget limits them or not; ``lacks``: what it lacks of what is required; ``reason``: why it
+        was chosen, or was not.
     relaxations : DataFrame with the columns of RELAXATIONS
         For each budget: the best embedding that it alone excludes, the limit that would let it in, and what that would
         change. ``binds``: it is better than the chosen one by more than nothing, significantly. Where nothing fits, the
@@ -171,7 +180,7 @@ def decide(
     if missing:
         raise ValueError(f"{scored.task}: {missing[0]} has scores but no costs")
     of_each = costs.loc[scored.embeddings]
-    held = hold_against_budgets(of_each, rules.budgets, why_unknown)
+    held = hold_against_budgets(of_each, rules.budgets, why_unknown, rules.lacks)
     exceeds, not_known, fitting = held.exceeds, held.unknown, held.fitting
     verdicts = _reach_verdicts(scored.select_embeddings(fitting), rules.level)
     best = verdicts.best
@@ -207,9 +216,11 @@ def decide(
                 for cost, amount in of_each.loc[name].to_dict().items()
                 if is_unknown(name, str(cost), amount, why_unknown)
             ),
+            "lacks": rules.lacks.get(name, ""),
             "chosen": name == chosen,
             "tie": name in ties and name != chosen,
             "reason": _join_sentence(
+                rules.lacks.get(name, ""),
                 *_list_reasons(name, of_each, rules, exceeds[name], not_known[name]),
                 _describe_standing(name, verdicts, good, ties, scored),
                 scored.labels_note,
@@ -220,7 +231,9 @@ def decide(
         for name in sorted(scored.embeddings, key=lambda name: -value[name])
     ]
     candidates = pd.DataFrame(rows, columns=[*CANDIDATES, *of_each.columns]).astype(CANDIDATES)
-    return candidates, relax_budgets(scored, of_each, exceeds, chosen, rules.budgets, rules.level)
+    able = [name for name in scored.embeddings if name not in rules.lacks]
+    relaxed = relax_budgets(scored.select_embeddings(able), of_each, exceeds, chosen, rules.budgets, rules.level)
+    return candidates, relaxed
 
 
 @dataclass(frozen=True)

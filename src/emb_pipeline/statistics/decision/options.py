@@ -7,6 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.statistics.costs import WeighedCost
 
 
+class RefusalOptions(BaseModel):
+    """Answerable requests of a task that must still be answered where unanswerable ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recall: float = Field(
+        gt=0,
+        lt=1,
+        description="share of answerable requests that is answered, at the cut-off that keeps cutoffs.level: the lower end "
+        "of its interval must be at least so much",
+    )
+
+
 class DecisionOptions(BaseModel):
     """Budgets, margins and weights. Everything here can be changed without measuring anything again."""
 
@@ -26,6 +39,11 @@ class DecisionOptions(BaseModel):
     )
     margin: float = Field(default=0.01, gt=0, lt=1, description="how much worse than the best is still good enough")
     margins: dict[str, float] = Field(default_factory=dict, description="the same for single tasks")
+    refuse: dict[str, RefusalOptions] = Field(
+        default_factory=dict,
+        description="by task, what an embedding must answer while it refuses what cannot be answered; it competes only if a "
+        "cut-off with that recall exists",
+    )
     weights: dict[str, float] = Field(
         default_factory=dict, description="what tasks count in the joint decision; all the same where none is given"
     )

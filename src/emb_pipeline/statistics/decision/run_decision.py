@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from emb_pipeline.statistics.decision.decide import CANDIDATES, Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_joint_choice
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
+from emb_pipeline.statistics.decision.requirements import find_lacks, join_lacks
 from emb_pipeline.statistics.decision.scored import Criterion, Scored, join_tasks
 from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
@@ -44,6 +45,8 @@ class RunScores:
         What each embedding cost on each task; scores by number of labels; times of requests.
     metrics : dict of str to str
         Primary metric of each task.
+    cutoffs : DataFrame
+        Cut-offs of the best scores, where any are required.
     """
 
     item_scores: pa.Table
@@ -52,6 +55,7 @@ class RunScores:
     label_draws: pd.DataFrame
     times: pd.DataFrame
     metrics: Mapping[str, str]
+    cutoffs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def decide_tasks(
@@ -67,20 +71,24 @@ def decide_tasks(
     limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
     rules = Rules(limits, options.cheapest_by, resampling.level)
     parts, costs = score_tasks(run, candidates, options, resampling)
+    lacks = _find_lacks(parts, run.cutoffs, options)
     chosen = [
-        decide(part, costs[part.task].values, rules, costs[part.task].why_unknown) for part in parts if part.embeddings
+        decide(part, costs[part.task].values, replace(rules, lacks=lacks[part.task]), costs[part.task].why_unknown)
+        for part in parts
+        if part.embeddings
     ]
     weights = options.weights or dict.fromkeys(costs, 1.0)
     together = join_tasks(parts, weights)
     if together is not None:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        chosen.append(decide(together, worst.values, rules, worst.why_unknown))
+        of_all = replace(rules, lacks=join_lacks({task: each for task, each in lacks.items() if weights.get(task, 0) > 0}))
+        chosen.append(decide(together, worst.values, of_all, worst.why_unknown))
     if not chosen:
         nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
         return make_table([], nothing), make_table([], RELAXATIONS), make_table([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
-    of_all = compare_joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
-    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
+    joint = compare_joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
+    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), joint
 
 
 def decide_under_budgets(
@@ -99,8 +107,15 @@ def decide_under_budgets(
     rules = Rules(limits, options.cheapest_by, resampling.level)
     limited = [*options.budgets, *options.cheapest_by, *PRICES]
     parts, costs = score_tasks(run, candidates, options, resampling)
+    lacks = _find_lacks(parts, run.cutoffs, options)
     decided = [
-        decide_budget_states(part, costs[part.task].values, rules, limited, costs[part.task].why_unknown)
+        decide_budget_states(
+            part,
+            costs[part.task].values,
+            replace(rules, lacks=lacks[part.task]),
+            limited,
+            costs[part.task].why_unknown,
+        )
         for part in parts
         if 0 < len(part.embeddings) <= MOST_IN_ALL_PAIRS
     ]
@@ -108,7 +123,8 @@ def decide_under_budgets(
     together = join_tasks(parts, weights)
     if together is not None and len(together.embeddings) <= MOST_IN_ALL_PAIRS:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        decided.append(decide_budget_states(together, worst.values, rules, limited, worst.why_unknown))
+        of_all = replace(rules, lacks=join_lacks({task: each for task, each in lacks.items() if weights.get(task, 0) > 0}))
+        decided.append(decide_budget_states(together, worst.values, of_all, limited, worst.why_unknown))
     return pd.concat([make_table([], BUDGET_CHOICES), *decided], ignore_index=True)
 
 
@@ -165,6 +181,10 @@ def score_tasks(
         for task in run.metrics
     }
     return parts, costs
+
+
+def _find_lacks(parts: Sequence[Scored], cutoffs: pd.DataFrame, options: DecisionOptions) -> dict[str, dict[str, str]]:
+    return {part.task: find_lacks(part.embeddings, part.task, cutoffs, options.refuse.get(part.task)) for part in parts}
 
 
 def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:

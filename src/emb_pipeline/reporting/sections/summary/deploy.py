@@ -84,7 +84,9 @@ def _word_verdict(row: Mapping[Hashable, Any]) -> str:
             ", ".join(label_of(name) for name in str(row[column]).split(", ")) if row.get(column) else ""
             for column in ("exceeds", "unknown")
         )
-        return "; ".join(filter(None, [over and f"over budget: {over}", unknown and f"unknown: {unknown}"]))
+        lacks = row.get("lacks")
+        parts = [over and f"over budget: {over}", unknown and f"unknown: {unknown}", lacks if isinstance(lacks, str) else ""]
+        return "; ".join(filter(None, parts))
     if row["tie"]:
         return "as good and as cheap"
     if standing:
@@ -153,7 +155,9 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
 
 def name_best(rows: pd.DataFrame) -> str:
     """Name the best candidate: where budgets exclude any, it is the best of those that fit."""
-    return "the best" if rows["fits"].all() else "the best that fits the budgets"
+    if rows["fits"].all():
+        return "the best"
+    return "the best that competes" if _list_lacking(rows) else "the best that fits the budgets"
 
 
 def write_languages(languages: str) -> str:
@@ -164,7 +168,7 @@ def write_languages(languages: str) -> str:
 
 
 def write_excess(row: Mapping[Hashable, Any]) -> str:
-    """Say why an embedding is excluded: the budgets that it exceeds, or those whose cost is not known of it."""
+    """Say why an embedding is excluded: what it lacks, budgets that it exceeds, or those whose cost is not known of it."""
 
     def split_names(column: str) -> list[str]:
         named = row.get(column)
@@ -178,12 +182,27 @@ def write_excess(row: Mapping[Hashable, Any]) -> str:
         parts.append(
             f"its {' and '.join(unknown)} {verb} unknown, and a budget limits {'it' if len(unknown) == 1 else 'them'}"
         )
-    return " and ".join(parts)
+    lacks = row.get("lacks")
+    return " and ".join([*([f"does not compete: {lacks}"] if isinstance(lacks, str) and lacks else []), *parts])
+
+
+def write_unfit(rows: pd.DataFrame) -> Markup:
+    """Say that nothing is chosen for a task: all exceed a budget, or lack something that is required."""
+    lacking = _list_lacking(rows)
+    if not lacking:
+        return Markup("No embedding fits all budgets.")
+    return Markup("No embedding can refuse what it cannot answer as <code>decision.refuse</code> asks. Of {}: {}.").format(
+        embedding(lacking[0]["embedding"]), lacking[0]["lacks"]
+    )
+
+
+def _list_lacking(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return rows[rows["lacks"].fillna("") != ""].to_dict("records") if "lacks" in rows.columns else []
 
 
 def _choice(rows: pd.DataFrame) -> Finding:
     if not rows["chosen"].any():
-        return Finding(Markup("No embedding fits all budgets."), "warning")
+        return Finding(write_unfit(rows), "warning")
     row = rows[rows["chosen"]].iloc[0].to_dict()
     if row["standing"] == NOT_ABOVE_FLOOR:
         sentence = Markup("{} {} is the {}{}; <code>deploy</code> refuses it without <code>--force</code>.")
@@ -258,7 +277,7 @@ def _compare_with_best(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Marku
     top = name_best(rows)
     if row["standing"] == ONLY:
         return Markup("the only candidate{}").format(
-            ", so there is nothing to compare it with" if len(rows) == 1 else " that fits the budgets"
+            ", so there is nothing to compare it with" if len(rows) == 1 else top.removeprefix("the best")
         )
     if row["standing"] != SHOWN:
         which = top if row["embedding"] == row["best"] else f"{top} of those above the floor"

@@ -14,6 +14,7 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import embedding, name_fully
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Report
+from emb_pipeline.reporting.sections.summary.deploy import write_unfit
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
     name_labels,
@@ -111,7 +112,9 @@ def recommend(result: Result, decision: pd.DataFrame, curves: pd.DataFrame) -> R
     costs = {str(row["embedding"]): row for row in rows.to_dict("records")}
     chosen = rows[rows["chosen"]].to_dict("records") if len(rows) else []
     if len(rows) and not chosen:
-        return _refuse(Markup("<strong>No embedding fits all budgets.</strong> Raise one, or test smaller embeddings."))
+        lacking = "lacks" in rows.columns and rows["lacks"].fillna("").any()
+        remedy = "Ask for a lower recall, or test others." if lacking else "Raise one, or test smaller embeddings."
+        return _refuse(Markup("<strong>{}</strong> {}").format(write_unfit(rows), remedy))
     if not chosen and result.leader is None:
         return _refuse(Markup("There is nothing to choose from: only controls were evaluated."))
     choice: _Row = chosen[0] if chosen else dict(result.leader or {})
@@ -291,7 +294,9 @@ def _write_cost_changes(row: _Row, chosen: _Row) -> Markup:
 
 
 def _write_excess(row: _Row) -> Markup:
-    exceeds = row.get("exceeds")
+    exceeds, lacks = row.get("exceeds"), row.get("lacks")
+    if isinstance(lacks, str) and lacks:
+        return Markup(" It does not compete: {}.").format(lacks)
     if not isinstance(exceeds, str) or not exceeds:
         return Markup()
     return Markup(" It is over the budget for {}.").format(" and ".join(label_of(cost) for cost in exceeds.split(", ")))
