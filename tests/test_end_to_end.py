@@ -19,7 +19,7 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
-from emb_pipeline.datasets.mlflow_views import decode_view
+from emb_pipeline.datasets.mlflow.views import decode_view
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.provenance.manifest import Manifest

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.datasets.bundles import BundlesDataset
-from emb_pipeline.datasets.mlflow_store import forget_outages
+from emb_pipeline.datasets.mlflow.store import forget_outages
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.static.pooling import PooledEncoder

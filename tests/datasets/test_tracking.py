@@ -13,7 +13,8 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.datasets import mlflow_runs, mlflow_store
+from emb_pipeline.datasets.mlflow import runs as mlflow_runs
+from emb_pipeline.datasets.mlflow import store as mlflow_store
 from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
 from tests.forked import run_in_fork, start_in_fork
 from tests.servers import run_mlflow
@@ -193,8 +194,8 @@ def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
 def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     script = (
-        "import os, signal; from emb_pipeline.datasets import mlflow_runs; "
-        f"mlflow_runs.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from emb_pipeline.datasets.mlflow import runs; "
+        f"runs.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert run_in_fork(["-c", script], os.environ).returncode == -signal.SIGKILL
     assert [run.info.status for run in runs(uri)] == ["RUNNING"]

@@ -15,7 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 
 from emb_pipeline.cli import cli
-from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.datasets.mlflow.jobs import JOBS
 from tests.conftest import run_kedro
 from tests.jobs.kedro_of_a_test import Kedro
 from tests.jobs.tables import list_differences, read_tables

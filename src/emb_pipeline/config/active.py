@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import USUAL_DATA_ROOT, ExperimentConfigLoader
-from emb_pipeline.datasets.mlflow_store import locate_artifacts
+from emb_pipeline.datasets.mlflow.store import locate_artifacts
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.experiment.problems import ParametersError, check_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.mlflow_runs import register_model
+from emb_pipeline.datasets.mlflow.runs import register_model
 from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.places import Place, find_place

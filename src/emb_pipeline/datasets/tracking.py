@@ -15,9 +15,9 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.datasets.mlflow_origin import Origin
-from emb_pipeline.datasets.mlflow_params import list_inputs
-from emb_pipeline.datasets.mlflow_runs import CELL, log_run, name_run
+from emb_pipeline.datasets.mlflow.origin import Origin
+from emb_pipeline.datasets.mlflow.params import list_inputs
+from emb_pipeline.datasets.mlflow.runs import CELL, log_run, name_run
 from emb_pipeline.datasets.placed import Placed, take_filepath
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import write_atomically

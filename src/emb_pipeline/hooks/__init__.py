@@ -6,12 +6,12 @@ from emb_pipeline.hooks.display import Display
 from emb_pipeline.hooks.failed_cells import FailedCells
 from emb_pipeline.hooks.first_rows import FirstRows
 from emb_pipeline.hooks.freshness import Freshness
-from emb_pipeline.hooks.mlflow_login import MlflowLogin
 from emb_pipeline.hooks.object_storage import ObjectStorage
-from emb_pipeline.hooks.parent_run import ParentRun
 from emb_pipeline.hooks.requirements import Requirements
 from emb_pipeline.hooks.room import Room
-from emb_pipeline.hooks.run_status import RunStatus
+from emb_pipeline.hooks.tracking.login import MlflowLogin
+from emb_pipeline.hooks.tracking.parent_run import ParentRun
+from emb_pipeline.hooks.tracking.run_status import RunStatus
 
 HOOKS = (
     FailedCells(),

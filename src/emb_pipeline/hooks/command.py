@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from emb_pipeline.datasets.mlflow_names import flatten_mapping
+from emb_pipeline.datasets.mlflow.names import flatten_mapping
 
 ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
 """Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""

@@ -8,7 +8,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import find_active_environment, find_report, find_tracking_uri, load_active_parameters
-from emb_pipeline.hooks.answer_tables import load_answer_tables
+from emb_pipeline.hooks.tracking.answer_tables import load_answer_tables
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.copies import find_url
 
@@ -26,8 +26,8 @@ class Console:
             return
         from rich.console import Console as Terminal
 
-        from emb_pipeline.datasets.mlflow_leaderboard import find_links
-        from emb_pipeline.hooks.mlflow_answer import find_experiments
+        from emb_pipeline.datasets.mlflow.leaderboard import find_links
+        from emb_pipeline.hooks.tracking.answer import find_experiments
         from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures
 
         known = Terminal()

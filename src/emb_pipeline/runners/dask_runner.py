@@ -17,7 +17,7 @@ from emb_pipeline.config.active import find_active_loader, load_active_parameter
 from emb_pipeline.hooks.display.events import EVENTS
 from emb_pipeline.hooks.display.logs import LOG, MUTED
 from emb_pipeline.hooks.run_lines import append_line
-from emb_pipeline.hooks.run_status import STEPS
+from emb_pipeline.hooks.tracking.run_status import STEPS
 from emb_pipeline.runners.errors import ClusterError, WorkerKilledError
 from emb_pipeline.runners.node_runner import NodeRunner, Workers
 from emb_pipeline.runners.remote import Setting

@@ -10,7 +10,7 @@ import click
 
 from emb_pipeline.cli.command import ProjectCommand, open_use_case
 from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate, take_deployed_and_candidate
-from emb_pipeline.datasets.mlflow_models import tag_newest_version
+from emb_pipeline.datasets.mlflow.models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
 from emb_pipeline.deployment.gate.history import PastTest, add_test, find_level, read_history
 from emb_pipeline.reporting.swap.gate import Gated, describe_verdict, find_exit_code, write_junit, write_markdown

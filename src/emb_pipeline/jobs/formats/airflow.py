@@ -6,7 +6,7 @@ import pprint
 import shlex
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.datasets.mlflow.jobs import JOBS
 from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.formats.argo import DATA_FOLDER, ask_resources, count_threads
 from emb_pipeline.jobs.plan import Plan, PlannedJob

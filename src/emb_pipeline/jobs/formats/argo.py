@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.datasets.mlflow.jobs import JOBS
 from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.formats.names import clean, rename
 from emb_pipeline.jobs.plan import Plan, PlannedJob

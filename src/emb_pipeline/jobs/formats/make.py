@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.datasets.mlflow.jobs import JOBS
 from emb_pipeline.jobs.plan import Plan, PlannedJob
 
 _HEAD = """\

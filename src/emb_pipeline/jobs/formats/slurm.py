@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from emb_pipeline.datasets.mlflow_jobs import JOBS
+from emb_pipeline.datasets.mlflow.jobs import JOBS
 from emb_pipeline.hooks.one_run import WAIT
 from emb_pipeline.jobs.plan import Plan, PlannedJob
 

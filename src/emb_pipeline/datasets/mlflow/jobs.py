@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_store import clean_tags, find_experiment, try_store
+from emb_pipeline.datasets.mlflow.store import clean_tags, find_experiment, try_store
 
 JOBS = "EMB_PIPELINE_JOBS"
 """Environment variable: the jobs that have the same value of it belong together."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
 
 LEADERBOARD = "leaderboard"
 """Tag of the runs that the last leaderboard of a use case is made of: the use case."""

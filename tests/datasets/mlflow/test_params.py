@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from emb_pipeline.datasets.mlflow_params import list_inputs, list_params, name_option
+from emb_pipeline.datasets.mlflow.params import list_inputs, list_params, name_option
 from emb_pipeline.embeddings.registry import METHODS
 
 AXES = {"origin": "domain", "method": "word2vec", "dim": 100, "tuned": False, "seed": 0}

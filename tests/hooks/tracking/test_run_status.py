@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline, node
 
 from emb_pipeline.config.active import ExperimentContext
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
-from emb_pipeline.hooks.run_status import RunStatus, measure
+from emb_pipeline.hooks.tracking.run_status import RunStatus, measure
 from emb_pipeline.storage.failures import Failed
 
 TABLE = pa.table({"unit_id": ["a", "b"], "value": [1.0, 0.5]})

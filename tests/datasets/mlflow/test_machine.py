@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.datasets import mlflow_machine, mlflow_runs
-from emb_pipeline.datasets.mlflow_machine import MachineMonitor
+from emb_pipeline.datasets.mlflow import machine as mlflow_machine
+from emb_pipeline.datasets.mlflow import runs as mlflow_runs
+from emb_pipeline.datasets.mlflow.machine import MachineMonitor
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.config.active import find_report, load_active_parameters
-from emb_pipeline.datasets.mlflow_leaderboard import RankedCell, RankedTask, Scorecards
-from emb_pipeline.datasets.mlflow_params import cut_digest, list_params
-from emb_pipeline.datasets.mlflow_runs import Answer
-from emb_pipeline.datasets.mlflow_views import View, name_bounds
-from emb_pipeline.hooks.answer_tables import load_answer_tables
+from emb_pipeline.datasets.mlflow.leaderboard import RankedCell, RankedTask, Scorecards
+from emb_pipeline.datasets.mlflow.params import cut_digest, list_params
+from emb_pipeline.datasets.mlflow.runs import Answer
+from emb_pipeline.datasets.mlflow.views import View, name_bounds
+from emb_pipeline.hooks.tracking.answer_tables import load_answer_tables
 from emb_pipeline.reporting.markdown import write_answer
 from emb_pipeline.reporting.rows import CONTROL, select_primary, tasks_of
 from emb_pipeline.statistics.costs import COSTS

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, flatten_mapping
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name, flatten_mapping
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.redaction import redact
 

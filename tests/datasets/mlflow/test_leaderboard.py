@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.datasets import mlflow_store
-from emb_pipeline.datasets.mlflow_leaderboard import RankedCell, RankedTask, Scorecards, find_links, track_leaderboard
-from emb_pipeline.datasets.mlflow_origin import INHERITED
-from emb_pipeline.datasets.mlflow_runs import log_run
-from emb_pipeline.datasets.mlflow_views import View, decode_view
+from emb_pipeline.datasets.mlflow import store as mlflow_store
+from emb_pipeline.datasets.mlflow.leaderboard import RankedCell, RankedTask, Scorecards, find_links, track_leaderboard
+from emb_pipeline.datasets.mlflow.origin import INHERITED
+from emb_pipeline.datasets.mlflow.runs import log_run
+from emb_pipeline.datasets.mlflow.views import View, decode_view
 from tests.conftest import make_mlflow_store
 
 pytestmark = pytest.mark.slow

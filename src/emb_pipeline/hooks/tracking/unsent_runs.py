@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_jobs import join_jobs
-from emb_pipeline.datasets.mlflow_origin import RUN_KEY
-from emb_pipeline.datasets.mlflow_runs import PARENTS, Answer, close_run, open_run, write_answer
+from emb_pipeline.datasets.mlflow.jobs import join_jobs
+from emb_pipeline.datasets.mlflow.origin import RUN_KEY
+from emb_pipeline.datasets.mlflow.runs import PARENTS, Answer, close_run, open_run, write_answer
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import LockHeldError, has_ended, hold_lock, name_this_process, write_atomically
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
-from emb_pipeline.datasets.mlflow_store import clean_tags, try_store
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.store import clean_tags, try_store
 
 _EMBEDDING = "embedding"
 """Tag of a model's run that names the embedding of its bundle."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
-from emb_pipeline.datasets.mlflow_store import NOTE, find_experiment, is_number, try_store
-from emb_pipeline.datasets.mlflow_views import LEADERBOARD, View, link_view
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.store import NOTE, find_experiment, is_number, try_store
+from emb_pipeline.datasets.mlflow.views import LEADERBOARD, View, link_view
 
 _REFUSED_IN_MODELS = str.maketrans(dict.fromkeys("/:.%\"'", " "))
 _RUNS_PER_SEARCH = 100
@@ -34,7 +34,7 @@ class RankedCell:
     metrics : mapping of str to float
         Scores, their intervals, units and costs.
     params : mapping of str to str
-        Params of the run (`emb_pipeline.datasets.mlflow_params.list_params`).
+        Params of the run (`emb_pipeline.datasets.mlflow.params.list_params`).
     dataset, digest : str
         The examples that the scores are of.
     """

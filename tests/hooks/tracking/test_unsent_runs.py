@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emb_pipeline.datasets import mlflow_store
-from emb_pipeline.datasets.mlflow_origin import RUN_KEY
-from emb_pipeline.datasets.mlflow_runs import Answer
-from emb_pipeline.hooks.unsent_runs import Parent, UnsentRuns
+from emb_pipeline.datasets.mlflow import store as mlflow_store
+from emb_pipeline.datasets.mlflow.origin import RUN_KEY
+from emb_pipeline.datasets.mlflow.runs import Answer
+from emb_pipeline.hooks.tracking.unsent_runs import Parent, UnsentRuns
 from emb_pipeline.storage.atomic import name_this_process
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
-from emb_pipeline.datasets.mlflow_origin import RUN_KEY, Origin
-from emb_pipeline.datasets.mlflow_params import list_params
-from emb_pipeline.datasets.mlflow_store import LONGEST_TAG, NOTE, clean_tags, find_experiment, is_number, try_store
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.origin import RUN_KEY, Origin
+from emb_pipeline.datasets.mlflow.params import list_params
+from emb_pipeline.datasets.mlflow.store import LONGEST_TAG, NOTE, clean_tags, find_experiment, is_number, try_store
 from emb_pipeline.redaction import redact
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.storage.atomic import has_ended, name_this_process

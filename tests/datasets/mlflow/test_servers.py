@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.datasets import mlflow_store
-from emb_pipeline.datasets.mlflow_origin import INHERITED, PARENT_RUN, RUN_KEY
-from emb_pipeline.datasets.mlflow_runs import close_run, open_run
+from emb_pipeline.datasets.mlflow import store as mlflow_store
+from emb_pipeline.datasets.mlflow.origin import INHERITED, PARENT_RUN, RUN_KEY
+from emb_pipeline.datasets.mlflow.runs import close_run, open_run
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.storage.failures import Failed
 from tests.forked import make_process, run_in_fork, start_in_fork

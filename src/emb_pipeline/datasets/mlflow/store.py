@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
 from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param_name
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
+from emb_pipeline.datasets.mlflow.names import clean_mlflow_name
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ from emb_pipeline.config.active import (
     project_path,
 )
 from emb_pipeline.config.loader import USUAL_DATA_ROOT
-from emb_pipeline.datasets import mlflow_runs
-from emb_pipeline.datasets.mlflow_jobs import JOBS
-from emb_pipeline.datasets.mlflow_origin import INHERITED, PARENT_RUN, RUN_KEY
+from emb_pipeline.datasets.mlflow import runs as mlflow_runs
+from emb_pipeline.datasets.mlflow.jobs import JOBS
+from emb_pipeline.datasets.mlflow.origin import INHERITED, PARENT_RUN, RUN_KEY
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
 from emb_pipeline.hooks.one_run import list_used_elsewhere
-from emb_pipeline.hooks.unsent_runs import Parent, UnsentRuns
+from emb_pipeline.hooks.tracking.unsent_runs import Parent, UnsentRuns
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.local_paths import is_url
 
@@ -65,8 +65,8 @@ class ParentRun:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the parent run."""
-        from emb_pipeline.datasets.mlflow_machine import MachineMonitor
-        from emb_pipeline.datasets.mlflow_store import is_unreachable
+        from emb_pipeline.datasets.mlflow.machine import MachineMonitor
+        from emb_pipeline.datasets.mlflow.store import is_unreachable
 
         self._uri, self._artifacts, self._process = find_tracking_uri(), find_artifact_location(), os.getpid()
         self._unsent = UnsentRuns(_find_unsent_folder())
@@ -89,8 +89,8 @@ class ParentRun:
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Write what MLflow could not take before, give cells and parent run what was found, and close it."""
-        from emb_pipeline.datasets import mlflow_leaderboard
-        from emb_pipeline.hooks import mlflow_answer
+        from emb_pipeline.datasets.mlflow import leaderboard as mlflow_leaderboard
+        from emb_pipeline.hooks.tracking import answer as mlflow_answer
 
         self._send(pipeline, catalog)
         marker = _find_unsent_folder() / "leaderboard"
@@ -119,7 +119,7 @@ class ParentRun:
         """Write what MLflow could not take before, of this run and of earlier ones."""
         from kedro.framework.project import pipelines
 
-        from emb_pipeline.datasets import mlflow_store
+        from emb_pipeline.datasets.mlflow import store as mlflow_store
 
         # A result that another job is writing may get its run in this moment, and would get two.
         used = None

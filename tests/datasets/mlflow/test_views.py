@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from emb_pipeline.datasets.mlflow_views import View, decode_view, link_view
+from emb_pipeline.datasets.mlflow.views import View, decode_view, link_view
 
 VIEW = View("base", "ndcg@10", ["train_seconds", "bytes_per_item", "peak_rss_bytes"])
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_runs import MACHINE_METRICS
+from emb_pipeline.datasets.mlflow.runs import MACHINE_METRICS
 from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Runs, metrics, parameters and models in MLflow."""

@@ -1,0 +1,1 @@
+"""Hooks around the tracking of a run: its parent in MLflow, its answer, its status."""
