@@ -23,9 +23,9 @@ import pyarrow as pa
 import yaml
 from pydantic import TypeAdapter
 
-from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training import bert
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.registry import CorpusSource

@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emb_pipeline.embeddings import factory, registry
-from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training import bert
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource

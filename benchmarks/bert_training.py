@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 
 from bert_defaults import task_and_corpus
-from emb_pipeline.embeddings.contextual import bert, masked_training, masking
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training import bert, masked_training, masking
 
 SEED = 1
 KILLED = -signal.SIGKILL

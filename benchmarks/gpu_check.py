@@ -30,7 +30,7 @@ import numpy as np
 import torch
 import transformers
 
-from emb_pipeline.embeddings.contextual import bert, encoder_tuning, sentence_transformer
+from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import (
@@ -39,6 +39,7 @@ from emb_pipeline.embeddings.contextual.options import (
     EncoderTuningOptions,
     SentenceTransformerOptions,
 )
+from emb_pipeline.embeddings.contextual.training import bert, encoder_tuning
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens

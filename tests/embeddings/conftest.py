@@ -33,8 +33,8 @@ def animals_and_tools(corpus_of: CorpusOf) -> TokenCorpus:
 
 def perplexity_of(folder: Path, tokens: TokenCorpus, max_length: int = 16) -> float | None:
     """Measure a saved BERT's perplexity on the sentences of a corpus that training holds out."""
-    from emb_pipeline.embeddings.contextual import bert, masking
     from emb_pipeline.embeddings.contextual.options import BertOptions
+    from emb_pipeline.embeddings.contextual.training import bert, masking
 
     model, tokenizer = bert._read_model(folder, None, BertOptions(max_length=max_length))
     vocabulary = bert._describe_vocabulary(tokenizer)

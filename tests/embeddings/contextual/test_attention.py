@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.masked_training import find_window_of_step
 from emb_pipeline.embeddings.contextual.models.attention import Attention, changing_window, limit_attention
 from emb_pipeline.embeddings.contextual.models.library_loading import load_library_model
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training import bert
+from emb_pipeline.embeddings.contextual.training.masked_training import find_window_of_step
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens

@@ -352,7 +352,7 @@ def test_a_model_for_images_is_refused(static: Path, tmp_path: Path) -> None:
 def test_what_only_the_library_encodes_with_is_neither_tuned_nor_distilled(layered: Path, tmp_path: Path) -> None:
     from emb_pipeline.embeddings.contextual.distilled import distil
     from emb_pipeline.embeddings.contextual.options import DistilledOptions, EncoderTuningOptions
-    from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
+    from emb_pipeline.embeddings.contextual.training.tuning_loop import EncoderTraining
 
     options = SentenceTransformerOptions(path=layered)
     folder = load(options, tmp_path / "encoder")
@@ -363,8 +363,8 @@ def test_what_only_the_library_encodes_with_is_neither_tuned_nor_distilled(layer
 
 
 def test_tuning_keeps_the_modules_behind_the_pooling(tmp_path: Path) -> None:
-    from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_pairs
     from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
+    from emb_pipeline.embeddings.contextual.training.encoder_tuning import tune_on_pairs
 
     model = save_model(tmp_path, "qwen3", pool("lasttoken", dense(16, 12), normalize), tokenizer=DECODER)
     options = SentenceTransformerOptions(path=model)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import (
+from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.training import bert
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import (
     TunedEncoder,
     tune_by_contrast,
     tune_on_classes,
@@ -19,7 +20,6 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import (
     tune_on_spans,
     tune_on_tags,
 )
-from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus

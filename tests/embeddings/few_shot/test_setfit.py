@@ -11,7 +11,7 @@ import pytest
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
-from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
+from emb_pipeline.embeddings.contextual.training.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.few_shot.options import SetFitOptions
 from emb_pipeline.embeddings.few_shot.setfit import SetFit, compute_pair_loss, draw_steps
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf

@@ -63,7 +63,7 @@ def test_usual_and_large_step_sizes_are_no_divergence(zipf: TokenCorpus) -> None
 
 def test_a_bert_that_runs_away_is_an_error_of_its_step_and_leaves_no_encoder(zipf: TokenCorpus, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from emb_pipeline.embeddings.contextual import masked_training
+    from emb_pipeline.embeddings.contextual.training import masked_training
 
     options = BertOptions(layers=1, heads=2, vocabulary=100, max_length=16, batch_size=8, max_tokens=2_000)
     compute_masked_loss = masked_training.compute_masked_loss
@@ -87,7 +87,7 @@ def test_a_bert_that_runs_away_is_an_error_of_its_step_and_leaves_no_encoder(zip
 
 def test_a_training_that_ends_far_above_what_it_had_reached_has_diverged() -> None:
     pytest.importorskip("torch")
-    from emb_pipeline.embeddings.contextual.masked_training import require_learning
+    from emb_pipeline.embeddings.contextual.training.masked_training import require_learning
 
     falling = np.linspace(9, 5, 100).tolist()
     require_learning(falling, 8000, "bert_8", "lower it")
@@ -99,8 +99,8 @@ def test_a_training_that_ends_far_above_what_it_had_reached_has_diverged() -> No
 
 
 def test_an_encoder_whose_fine_tuning_runs_away_is_not_written(tiny_transformer: Path, tmp_path: Path) -> None:
-    from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_pairs
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
+    from emb_pipeline.embeddings.contextual.training.encoder_tuning import tune_on_pairs
 
     options = SentenceTransformerOptions(path=tiny_transformer)
     base = load(options, tmp_path / "base")
@@ -108,7 +108,7 @@ def test_an_encoder_whose_fine_tuning_runs_away_is_not_written(tiny_transformer:
     held_out = np.arange(16) % 4 == 0
     tuning = EncoderTuningOptions(epochs=2, batch_size=4)
     encoder = options.model_copy(update={"max_length": 8})
-    import emb_pipeline.embeddings.contextual.encoder_tuning as module
+    import emb_pipeline.embeddings.contextual.training.encoder_tuning as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "compute_ranking_loss", lambda queries, *_: queries.sum() * float("nan"))

@@ -9,9 +9,9 @@ import pytest
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import _find_in_window
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.span_reading import best_span, read_spans
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import _find_in_window
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.retrieval.options import SlidingWindowOptions
 from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow

@@ -12,7 +12,7 @@ from torch import nn
 
 from emb_pipeline.embeddings.columns.options import EntityOptions
 from emb_pipeline.embeddings.columns.values import KnownValues, RowEncoder, ValueVectors, fit_numbers, select_columns
-from emb_pipeline.embeddings.contextual.repeatable import repeatable
+from emb_pipeline.embeddings.contextual.training.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.text.texts import Texts
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions, StepOptions
-from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
+from emb_pipeline.embeddings.contextual.training.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.few_shot.options import SetFitOptions
 from emb_pipeline.embeddings.protocols import innermost
 from emb_pipeline.errors import DataError

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, Format
-from emb_pipeline.embeddings.contextual.encoder_tuning import TunedEncoder
 from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
-from emb_pipeline.embeddings.contextual.tuning_loop import TransformerTraining
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import TunedEncoder
+from emb_pipeline.embeddings.contextual.training.tuning_loop import TransformerTraining
 from emb_pipeline.embeddings.learned.learned_sparse import LearnedSparseEncoder
 from emb_pipeline.embeddings.learned.options import (
     LateInteractionOptions,

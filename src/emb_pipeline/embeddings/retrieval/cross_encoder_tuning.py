@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import TunedEncoder
-from emb_pipeline.embeddings.contextual.tuning_loop import TransformerTraining
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import TunedEncoder
+from emb_pipeline.embeddings.contextual.training.tuning_loop import TransformerTraining
 from emb_pipeline.embeddings.retrieval.options import RerankerOptions, RerankerTuningOptions
 from emb_pipeline.embeddings.retrieval.ranking_examples import NegativeDraws, RankingExamples
 

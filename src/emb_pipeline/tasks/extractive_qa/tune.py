@@ -9,9 +9,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_spans
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.span_reading import read_spans
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import tune_on_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.extractive_qa.evaluate import find_held_out
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions

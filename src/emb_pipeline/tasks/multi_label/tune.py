@@ -9,8 +9,8 @@ from typing import cast
 import numpy as np
 
 from emb_pipeline.embeddings import factory
-from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_label_sets
 from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import tune_on_label_sets
 from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TextEncoder

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.contextual.encoder_tuning import TunedEncoder, tune_on_pairs
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import TunedEncoder, tune_on_pairs
 from emb_pipeline.embeddings.learned.tuning import tune_sparse_encoder, tune_token_encoder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25

@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_tags
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import tune_on_tags
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.fine_tuning import (

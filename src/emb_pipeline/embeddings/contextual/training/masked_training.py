@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.contextual.models.attention import changing_window
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual.masking import Vocabulary, batch_rows, is_held_out, mask, pack
+from emb_pipeline.embeddings.contextual.training.masking import Vocabulary, batch_rows, is_held_out, mask, pack
 
 SPECIAL = np.arange(100) < 5
 CONTINUES = np.arange(100) >= 50

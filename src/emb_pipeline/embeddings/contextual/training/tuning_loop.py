@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_s
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions, TransformerTuningOptions
-from emb_pipeline.embeddings.contextual.repeatable import repeatable
+from emb_pipeline.embeddings.contextual.training.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError

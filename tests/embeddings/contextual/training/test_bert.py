@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.encoder_folder import fingerprint_of
-from emb_pipeline.embeddings.contextual.masked_training import scale_step, summarize_losses
-from emb_pipeline.embeddings.contextual.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.contextual.training import bert
+from emb_pipeline.embeddings.contextual.training.masked_training import scale_step, summarize_losses
+from emb_pipeline.embeddings.contextual.training.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(animals_and_
 @pytest.mark.slow
 def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus) -> None:
     program = (
-        "import sys; from pathlib import Path; from emb_pipeline.embeddings.contextual import bert;"
+        "import sys; from pathlib import Path; from emb_pipeline.embeddings.contextual.training import bert;"
         "from emb_pipeline.embeddings.contextual.options import BertOptions;"
         "from emb_pipeline.text.tokens import TokenCorpus;"
         "made = bert.train_tokenizer(TokenCorpus(Path(sys.argv[1])), BertOptions(vocabulary=150));"

@@ -11,7 +11,8 @@ import pytest
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.distilled import distil
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import (
+from emb_pipeline.embeddings.contextual.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.training.encoder_tuning import (
     _Partners,
     compute_ranking_loss,
     tune_by_contrast,
@@ -19,7 +20,6 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import (
     tune_on_pairs,
     tune_on_tags,
 )
-from emb_pipeline.embeddings.contextual.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions

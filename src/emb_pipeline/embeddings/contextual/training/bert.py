@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual import masking
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
-from emb_pipeline.embeddings.contextual.masked_training import OnStep, compute_masked_loss, fit
-from emb_pipeline.embeddings.contextual.masking import Vocabulary
 from emb_pipeline.embeddings.contextual.models.attention import limit_attention, write_attention
 from emb_pipeline.embeddings.contextual.models.loading import require_device, require_encoder_packages
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
-from emb_pipeline.embeddings.contextual.repeatable import repeatable
+from emb_pipeline.embeddings.contextual.training import masking
+from emb_pipeline.embeddings.contextual.training.masked_training import OnStep, compute_masked_loss, fit
+from emb_pipeline.embeddings.contextual.training.masking import Vocabulary
+from emb_pipeline.embeddings.contextual.training.repeatable import repeatable
 from emb_pipeline.embeddings.training.request import TrainingClock, TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import write_atomically

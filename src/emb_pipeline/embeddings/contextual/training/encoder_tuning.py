@@ -18,7 +18,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.text_reader import Window
-from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
+from emb_pipeline.embeddings.contextual.training.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
 from emb_pipeline.embeddings.protocols import Role, Similarity
 

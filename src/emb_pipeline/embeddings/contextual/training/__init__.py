@@ -1,0 +1,1 @@
+"""Training of transformers: on a corpus by hidden words, and on the labels of a task."""
