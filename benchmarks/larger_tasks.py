@@ -6,6 +6,8 @@ whether it grows as its size does.
     python benchmarks/larger_tasks.py dense --sizes 20000 40000          # texts with eight classes
     python benchmarks/larger_tasks.py sparse --sizes 20000 40000
     python benchmarks/larger_tasks.py retrieval --sizes 100000 1000000   # passages on disk, 1,000 queries, 128 dimensions
+    python benchmarks/larger_tasks.py retrieval --sizes 10000000 --queries 10000 --dim 64
+    python benchmarks/larger_tasks.py inverted_lists --sizes 1000000     # faiss, and the share of passages that it finds
     python benchmarks/larger_tasks.py item_knn --sizes 100000 1000000    # interactions; a tenth as many items, up to 100,000
     python benchmarks/larger_tasks.py entities --sizes 2000 4000         # sentences
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +59,57 @@ def classify(n: int, method: str) -> str:
     )
 
 
-def retrieve(n: int, folder: Path) -> str:
+def draw_passages(n: int, dim: int, folder: Path, n_queries: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw passages, on disk, and queries: around 2,000 topics, with directions that matter less and less."""
+    rng = np.random.default_rng(0)
+    shares = np.arange(1, dim + 1, dtype=np.float32) ** np.float32(-0.5)
+    topics = rng.standard_normal((2_000, dim), dtype=np.float32)
+
+    def draw(n_rows: int) -> np.ndarray:
+        own = rng.standard_normal((n_rows, dim), dtype=np.float32)
+        return (topics[rng.integers(0, len(topics), n_rows)] + own) * shares
+
+    passages = np.memmap(folder / "passages", np.float32, "w+", shape=(n, dim))
+    for start in range(0, n, 50_000):
+        passages[start : start + 50_000] = draw(len(passages[start : start + 50_000]))
+    return passages, draw(n_queries)
+
+
+def retrieve(n: int, dim: int, n_queries: int, folder: Path) -> str:
     """Search passages on disk."""
     from emb_pipeline.embeddings.encodings.vectors import unit_length
     from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 
-    path, dim, n_queries = folder / "passages", 128, 1_000
-    rng = np.random.default_rng(0)
-    passages = np.memmap(path, np.float32, "w+", shape=(n, dim))
-    for start in range(0, n, 50_000):
-        passages[start : start + 50_000] = rng.standard_normal(
-            (len(passages[start : start + 50_000]), dim), dtype=np.float32
-        )
-    queries = rng.standard_normal((n_queries, dim), dtype=np.float32)
+    passages, queries = draw_passages(n, dim, folder, n_queries)
+    started = time.process_time()
     found = find_top_k(unit_length(queries), unit_length(passages), 100)
-    return f"{found.shape}"
+    return f"{found.shape}; search {time.process_time() - started:.0f} processor s"
+
+
+def retrieve_roughly(n: int, dim: int, n_queries: int, folder: Path) -> str:
+    """Search the same passages by faiss's inverted lists, and compare the best 10 with those of exact search."""
+    import faiss
+
+    from emb_pipeline.embeddings.encodings.vectors import unit_length
+    from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
+
+    faiss.omp_set_num_threads(1)
+    passages, queries = (unit_length(vectors) for vectors in draw_passages(n, dim, folder, n_queries))
+    exact = find_top_k(queries, passages, 10)
+    n_lists = int(2 ** round(np.log2(n**0.5)))
+    started = time.process_time()
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, n_lists, faiss.METRIC_INNER_PRODUCT)
+    index.train(np.ascontiguousarray(passages[:: max(1, n // (40 * n_lists))]))
+    for start in range(0, n, 100_000):
+        index.add(np.ascontiguousarray(passages[start : start + 100_000]))
+    said = [f"{n_lists:,} lists, built in {time.process_time() - started:.0f} processor s"]
+    for n_probed in (4, 16, 64):
+        index.nprobe, started = n_probed, time.process_time()
+        _, near = index.search(queries, 10)
+        took = (time.process_time() - started) / n_queries
+        share = np.mean([len(np.intersect1d(*pair)) / 10 for pair in zip(exact, near, strict=True)])
+        said.append(f"{n_probed} of them: {share:.3f} of the best 10, {1000 * took:.2f} ms a query")
+    return "; ".join(said)
 
 
 def recommend(n: int, method: str) -> str:
@@ -125,20 +164,26 @@ def tag(n: int) -> str:
     return f"F1 {next(iter(found.metrics.values())):.3f}"
 
 
+SEARCHES = {"retrieval": retrieve, "inverted_lists": retrieve_roughly}
+
+
 def main() -> None:
     """Print a line for each size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["dense", "sparse", "retrieval", "entities", *RECOMMENDERS])
+    parser.add_argument("step", choices=["dense", "sparse", *SEARCHES, "entities", *RECOMMENDERS])
     parser.add_argument("--sizes", type=int, nargs="+", required=True)
+    parser.add_argument("--queries", type=int, default=1_000, help="of searches")
+    parser.add_argument("--dim", type=int, default=128, help="of the vectors that are searched")
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    more = ["--queries", str(options.queries), "--dim", str(options.dim)]
     for size in options.sizes:
         if not options.in_process:
-            measured = measure_step([__file__, options.step, "--sizes", str(size), "--in-process"])
+            measured = measure_step([__file__, options.step, "--sizes", str(size), "--in-process", *more])
             print(f"{options.step:<10} {size:>10,}  {measured}", flush=True)
-        elif options.step == "retrieval":
+        elif options.step in SEARCHES:
             with tempfile.TemporaryDirectory() as folder:
-                print(retrieve(size, Path(folder)))
+                print(SEARCHES[options.step](size, options.dim, options.queries, Path(folder)))
         elif options.step in RECOMMENDERS:
             print(recommend(size, options.step))
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,11 +22,13 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import Holder, find_holder, hold_lock, write_atomically
+from emb_pipeline.storage.key_index import KEY, KeyIndex
 from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
 from emb_pipeline.storage.shared_shards import SharedShards
 from emb_pipeline.storage.vector_rows import DenseRows, Part, RowFormat
 
-_KEY = np.dtype("S16")
+_ROW_BITS = 32
+"""A place in the index: the shard's number, and so many bits of the row in it."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ class VectorShards:
         self._folder = folder
         self._rows: RowFormat = DenseRows(rows) if isinstance(rows, int) else rows
         self._tables: dict[str, pa.Table] = {}
-        self._keys, self._shard, self._row = np.empty(0, _KEY), np.empty(0, np.int32), np.empty(0, np.int32)
+        self._index = KeyIndex()
         self._seen: list[str] = []
         self.claimants: list[Holder] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,10 +71,7 @@ class VectorShards:
 
     def _find_here(self, keys: np.ndarray) -> np.ndarray:
         self._scan()
-        places = np.searchsorted(self._keys, keys)
-        inside = places < len(self._keys)
-        inside[inside] = self._keys[places[inside]] == keys[inside]
-        return inside
+        return self._index.find(keys) >= 0
 
     def read_vectors(self, keys: np.ndarray) -> Any:
         """Read the vectors of stored keys, in their order: see `RowFormat.read_rows`."""
@@ -132,7 +132,7 @@ class VectorShards:
                 rows = missing[~elsewhere]
                 if len(rows):
                     held.enter_context(self._claim(keys[rows]))
-            yield rows, np.concatenate([others, missing[elsewhere]])
+            yield rows, np.concatenate([others, missing[elsewhere]]) if elsewhere.any() else others
 
     @contextmanager
     def _claim(self, keys: np.ndarray) -> Iterator[None]:
@@ -157,30 +157,22 @@ class VectorShards:
                 with suppress(FileNotFoundError):  # its process has just finished
                     claimed.append(claim.read_bytes())
                     self.claimants.append(holder)
-        return np.frombuffer(b"".join(claimed), dtype=_KEY)
+        return np.frombuffer(b"".join(claimed), dtype=KEY)
 
     def _scan(self) -> None:
         """Take up shards that were written since."""
-        names = [path.name for path in self._folder.glob("*.arrow") if path.name not in self._tables]
-        found, shards, rows = [], [], []
+        names = [name for name in os.listdir(self._folder) if name.endswith(".arrow") and name not in self._tables]
+        found, places = [], []
         for name in sorted(names):
             table = self._open_shard(self._folder / name)
             if table is None:
                 continue
             self._tables[name] = table
+            found.append(np.frombuffer(table["key"].chunk(0).buffers()[1], dtype=KEY))
+            places.append((len(self._seen) << _ROW_BITS) + np.arange(len(found[-1])))
             self._seen.append(name)
-            found.append(np.frombuffer(table["key"].chunk(0).buffers()[1], dtype=_KEY))
-            shards.append(np.full(len(found[-1]), len(self._seen) - 1, dtype=np.int32))
-            rows.append(np.arange(len(found[-1]), dtype=np.int32))
-        if not found:
-            return
-        keys, of_shard, of_row = np.concatenate(found), np.concatenate(shards), np.concatenate(rows)
-        # Of equal keys the latest shard comes first, whether shards are taken up together or one after the other.
-        order = np.lexsort((of_row, -of_shard, keys))
-        places = np.searchsorted(self._keys, keys[order])
-        self._keys = np.insert(self._keys, places, keys[order])
-        self._shard = np.insert(self._shard, places, of_shard[order])
-        self._row = np.insert(self._row, places, of_row[order])
+        if found:  # of equal keys that of the latest shard counts, whether shards are taken up together or one by one
+            self._index.add(np.concatenate(found[::-1]), np.concatenate(places[::-1]))
 
     def _open_shard(self, path: Path) -> pa.Table | None:
         """Open a shard if its bytes are those that were written; remove any other, so that its texts are encoded again."""
@@ -200,8 +192,7 @@ class VectorShards:
     def _find_places(self, keys: np.ndarray) -> Iterator[tuple[pa.Table, np.ndarray, np.ndarray]]:
         """Find each shard that holds some of the keys, with their rows in it and their places among the keys."""
         self._scan()
-        at = np.searchsorted(self._keys, keys)
-        shards, rows = self._shard[at], self._row[at]
+        shards, rows = np.divmod(self._index.find(keys), 1 << _ROW_BITS)
         order = np.argsort(shards, kind="stable")
         borders = np.flatnonzero(np.diff(shards[order])) + 1
         for targets in np.split(order, borders) if len(order) else []:
@@ -211,7 +202,7 @@ class VectorShards:
 def hash_texts(texts: Sequence[str]) -> np.ndarray:
     """Compute the key of each text: 16 bytes."""
     digests = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)
-    return np.frombuffer(digests, dtype=_KEY)
+    return np.frombuffer(digests, dtype=KEY)
 
 
 def _remove(*files: Path) -> None:
