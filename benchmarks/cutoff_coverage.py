@@ -1,11 +1,12 @@
 """Cut-offs with a promise on planted truths: what is refused, and whether the intervals hold the true values.
 
-    python benchmarks/cutoff_coverage.py 1000
+    python benchmarks/cutoff_coverage.py 3000
 
 Best scores of answerable and of unanswerable requests are normal, one standard deviation or two apart, alone or in groups of
 four that are alike by .5; unanswerable ones are others, or the same queries without their passages. Printed are, over many
 data sets at a level of 5 %: the share of new unanswerable requests that is refused, how often it is at least what `bound`
-says, and how often the intervals of recall and of AUROC hold the true values.
+says, and how often the intervals of recall and of AUROC hold the true values. With 3,000 sets a share of 95 % has a standard
+error of 0.4 points.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main(n_sets: int) -> None:
     print("{:>8} {:>9} {:>6} {:>5} {:>7} {:>7} {:>7} {:>7}   %".format(*names))
     for n, size, paired, apart in (
         (40, 1, False, 2.0),
+        (80, 4, False, 2.0),
         (200, 1, False, 1.0),
         (200, 1, False, 2.0),
         (200, 4, False, 2.0),

@@ -219,6 +219,12 @@ def test_requests_are_refused_by_following_the_page(finished: Path) -> None:
     found = table.groupby("task")["unanswerable"].first().to_dict()
     assert found == {"topic": "off_topic.csv", "search": "own queries without their passages"}
     assert table.loc[table["task"] == "topic", "exists"].any() and (table["n_calibration"] >= 19).all()
+    decision = pd.read_parquet(max((finished / "data/08_reporting/tiny/decision.parquet").glob("*/*.parquet")))
+    search = decision[decision["task"] == "search"].set_index("embedding")
+    assert search.index[search["chosen"]].tolist() == ["task.tfidf"] and search["fits"].sum() == 1
+    assert search.loc["domain.word2vec_8", "lacks"].startswith("no cut-off keeps 5 %")
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "no cut-off keeps 5" in page
 
 
 @pytest.mark.slow
@@ -237,6 +243,9 @@ def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     ).to_pylist()
     assert agreement["n_embeddings"] == 6 and agreement["ci_low"] <= agreement["tau"] <= agreement["ci_high"]
     assert "drawn at random" in agreement["uncorrected_because"]
+    assert "**Embedding gate passes**" in (project / "handbook_gate.md").read_text(encoding="utf-8")
+    swap = (project / "handbook_swap.html").read_text(encoding="utf-8")
+    assert "on 62 queries" in swap and "what is deployed has no vectors of texts" in swap
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid, merge_evaluation
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Corruption, Resample
-from emb_pipeline.pipelines import measure, report
+from emb_pipeline.pipelines import decide, measure, report
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
 GRID = {
@@ -174,6 +174,21 @@ def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[obj
     assert experiment.needs_store is needed
     taken = measure.create_pipeline(experiment=experiment).inputs()
     assert ("examples@search.collection" in taken) is needed
+
+
+@pytest.mark.parametrize("refuse", [{}, {"topic": {"recall": 0.5}}])
+def test_cut_offs_are_measured_before_the_decision_only_where_it_requires_them(refuse: dict[str, object]) -> None:
+    """Otherwise the options of cut-offs would make a decision stale that does not depend on them."""
+    parameters = {
+        "use_case": "any",
+        "grid": GRID,
+        "embeddings": expand_grid(GRID, METHODS),
+        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}},
+        "corpora": {"domain": {}, "generic": {}},
+        "decision": {"refuse": refuse},
+    }
+    steps = decide.create_pipeline(experiment=build_experiment(parameters))
+    assert ("params:cutoffs" in steps.inputs()) == bool(refuse) == ("examples@topic" in steps.inputs())
 
 
 def test_an_embedding_is_trained_again_on_corrupted_text_at_each_level() -> None:

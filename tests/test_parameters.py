@@ -103,6 +103,10 @@ def test_a_sound_use_case_passes() -> None:
             "pretrained.glove_50: unknown option 'pth'; did you mean 'path'?",
         ),
         ({"cutoffs": {"unanswerable": {"topics": {"task": "search"}}}}, "'topics' is no task of the grid; did you mean"),
+        (
+            {"cutoffs": {"unanswerable": {"topic": {"leave_out": "passages"}}}},
+            "topic has no passages to leave out; write class",
+        ),
         ({"cutoffs": {"unanswerable": {"topic": {"task": "topic"}}}}, "'topic' is the task itself"),
         (
             {"report": {"agreement": [{"made": "topic", "real": "searches"}]}},

@@ -29,12 +29,11 @@ from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, as_table
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 TIMES = as_table(make_table([], REQUEST_TIMES))
 LAST = pa.table({})
-NONE = as_table(make_table([], CUTOFFS))
 
 
 @pytest.fixture(scope="module")
 def decision(facts: pa.Table, scores: dict[str, Any]) -> pd.DataFrame:
-    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, NONE, LAST, **scores)
+    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, LAST, **scores)
     return table
 
 
@@ -47,7 +46,7 @@ def test_a_decision_chooses_one_embedding_a_task_and_no_control(decision: pd.Dat
 
 def test_a_budget_leaves_out_what_costs_more(facts: pa.Table, scores: dict[str, Any]) -> None:
     tight = DecisionOptions(budgets={"bytes_per_item": 0.001})
-    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, NONE, LAST, **scores)
+    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, LAST, **scores)
     assert not table["chosen"].any() and "bytes_per_item" in set(relaxations["budget"])
 
 
@@ -66,7 +65,7 @@ def test_an_embedding_without_the_cut_off_that_is_required_does_not_compete(
         unanswerable = CutoffOptions(level=0.1, unanswerable={"topic": source})
         table = measure_required_cutoffs(options, unanswerable, REPORT, folders, facts, LAST, **inputs)
         assert sorted(table["embedding"]) == ["task.one_hot", "task.tfidf"]
-        found[name], _, _ = decide_on_embedding(options, REPORT, facts, TIMES, as_table(table), LAST, **scores)
+        found[name], _, _ = decide_on_embedding(options, REPORT, facts, TIMES, LAST, as_table(table), **scores)
     assert found["strange"]["fits"].all() and found["strange"]["chosen"].sum() == 1
     assert not found["alike"]["fits"].any() and not found["alike"]["chosen"].any()
     assert found["alike"]["reason"].str.contains("cut-off").all()

@@ -143,7 +143,7 @@ def test_what_cannot_refuse_as_required_is_named_with_its_reason() -> None:
     lacks = {"fits": False, "lacks": "no cut-off keeps 5 %: few", "bound": float("nan")}
     alone = {**SMALL, "lacks": "", "standing": "only candidate", "best": "task.tfidf", "difference_to_best": 0.0}
     choice, excluded = _sentences([_candidate("pretrained.minilm", 0.844, **lacks), alone])
-    assert choice == "Deploy task.tfidf, 79.7 %: the only candidate that competes."
+    assert choice == "Deploy task.tfidf, 79.7 %: the only candidate that refuses as required."
     assert excluded == "pretrained.minilm scores 4.7 points more but does not compete: no cut-off keeps 5 %: few."
     (nothing,) = _sentences([{**BEST, **lacks, "chosen": False}])
     assert nothing == (

@@ -167,7 +167,7 @@ TINY: dict[str, pd.DataFrame] = {
                 "embedding": name,
                 "origin": name.partition(".")[0],
                 "kind": "classification",
-                "measure": "probability",
+                "measure": "log-odds",
                 "unanswerable": "search",
                 "level": 0.05,
                 **{f"auroc{end}": value for end, value in (("", 0.9), ("_low", 0.85), ("_high", 0.95))},

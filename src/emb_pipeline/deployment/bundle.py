@@ -62,11 +62,11 @@ class Bundle:
         It is false where the best score is not above the cut-off: the request should be refused. At most the level of the
         cut-off of unanswerable requests are answered.
         """
-        answers = self.model.answer(texts)
         threshold = self.facts.get("cutoff", {}).get("threshold")
         if threshold is None or not isinstance(self.model, Scoring):
-            return answers
-        return answers.assign(answered=self.model.find_best(answers) > threshold)
+            return self.model.answer(texts)
+        answers, best = self.model.answer_scored(texts)
+        return answers.assign(answered=best > threshold)
 
     def warm_up(self) -> None:
         """Answer an empty request: kernels are compiled, and models read, before the first one comes."""

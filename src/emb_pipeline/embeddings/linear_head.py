@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,25 @@ class LinearHead:
         """The same scores, from vectors, of a head that works on ``(vectors - mean) / deviation``."""
         weights = self.weights / deviation[:, None]
         return LinearHead(weights, self.intercepts - mean @ weights)
+
+
+def compute_log_odds(log_probabilities: np.ndarray) -> np.ndarray:
+    """Compute the log-odds of the most probable class of each row: ``log p - log (1 - p)``.
+
+    Parameters
+    ----------
+    log_probabilities : ndarray of shape (n_rows, n_classes)
+        As `LinearHead.log_probabilities` gives them.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), float64
+        Exact where p is 1 to within rounding, since ``1 - p`` is the sum of the other classes' probabilities.
+    """
+    if not len(log_probabilities):
+        return np.zeros(0)
+    ordered = np.sort(log_probabilities, axis=1)
+    return np.asarray(ordered[:, -1] - logsumexp(ordered[:, :-1], axis=1))
 
 
 def varying_deviations(deviations: np.ndarray, mean: np.ndarray) -> np.ndarray:

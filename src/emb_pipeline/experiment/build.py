@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -55,6 +55,7 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
         needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
         curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
+        refuses=_find_refusals(parameters.get("decision") or {}, grid.tasks),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
     require_supported_tasks(experiment)
@@ -83,6 +84,12 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
         return reader.requires(TypeAdapter(reader.source_type).validate_python(definition.get("source")))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return None
+
+
+def _find_refusals(decision: Mapping[str, Any], tasks: Iterable[str]) -> frozenset[str]:
+    """Find the tasks whose cut-off the decision requires: it is measured before the decision, and takes what that takes."""
+    required = decision.get("refuse")
+    return frozenset(name for name in tasks if isinstance(required, Mapping) and name in required)
 
 
 def _needs_store(vector_search: Mapping[str, Any]) -> bool:

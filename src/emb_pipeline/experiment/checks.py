@@ -180,6 +180,10 @@ def _find_unknown_requests(parameters: Parameters) -> Iterator[_Found]:
             yield _Found(
                 "cutoffs", place, f"{name} has no best score", f"leave it out: kinds with one are {', '.join(kinds)}"
             )
+        left_out = options.get("leave_out") if isinstance(options, Mapping) else None
+        own = KINDS[parameters.task_definitions[str(name)].kind].leaves_out if name in tasks else ""
+        if left_out is not None and own and left_out != own:
+            yield _Found("cutoffs", f"{place}.leave_out", f"{name} has no {left_out} to leave out", f"write {own}")
         other = options.get("task") if isinstance(options, Mapping) else None
         if other is not None and (other not in tasks or other == name):
             reason = f"{other!r} is {'the task itself' if other == name else 'no task of the grid'}"

@@ -190,6 +190,9 @@ class Experiment(Strict):
     curves: frozenset[str] = Field(
         default=frozenset(), description="tasks whose probes are fitted on parts of the labels, too"
     )
+    refuses: frozenset[str] = Field(
+        default=frozenset(), description="tasks on which an embedding must have a cut-off to be chosen"
+    )
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingSpec:

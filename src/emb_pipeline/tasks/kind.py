@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from emb_pipeline.readers.registry import Reader
     from emb_pipeline.statistics.cutoffs.cutoff import BestScores
     from emb_pipeline.tasks.audit.lines import Check
+    from emb_pipeline.tasks.cutoffs.left_out import LeftOutClasses
     from emb_pipeline.tasks.examples.reader import ExamplesReader
     from emb_pipeline.tasks.export.answering import Answering
     from emb_pipeline.tasks.proposal import Named, Proposal
@@ -81,6 +83,8 @@ class Kind:
     best_scores : place
         Function that finds the best scores of requests that what is served can answer, and of such that it cannot
         (`emb_pipeline.statistics.cutoffs`); where it is empty, there is no cut-off.
+    leaves_out : str
+        Part of the task itself that can be left out, so that requests cannot be answered; empty where there is none.
     hold_out : place
         Function that gives a task with a part that what is served does not learn from; empty where it learns from none.
     training_texts : place
@@ -115,6 +119,7 @@ class Kind:
     score: str = ""
     export: str = "export.vectors:TextVectors"
     best_scores: str = ""
+    leaves_out: str = ""
     hold_out: str = ""
     training_texts: str = ""
     is_intrinsic: bool = False
@@ -226,7 +231,7 @@ class Kind:
         task: Any,
         encoder: Any,
         options: BaseModel,
-        unanswerable: Texts | None,
+        unanswerable: Texts | LeftOutClasses | None,
         *,
         setting: Mapping[str, Any] | None,
         at_most: int,
@@ -238,8 +243,8 @@ class Kind:
         ----------
         task, encoder, options, setting : Any
             As `emb_pipeline.tasks.export.answering.Answering.fit` takes them.
-        unanswerable : Texts, optional
-            Requests that cannot be answered.
+        unanswerable : Texts or LeftOutClasses, optional
+            Requests that cannot be answered, or classes whose texts they are.
         at_most : int
             Requests of each sort.
         seed : int
@@ -253,8 +258,8 @@ class Kind:
         if not self.best_scores or (unanswerable is None and self.hold_out):
             return None
         held = _load(self.hold_out)(task, options, seed=seed) if self.hold_out else task
-        model = self.load_export().fit(held, encoder, options, seed=seed, setting=setting)
-        found: BestScores | None = _load(self.best_scores)(held, model, options, unanswerable, at_most=at_most, seed=seed)
+        fit = partial(self.load_export().fit, encoder=encoder, seed=seed, setting=setting)
+        found: BestScores | None = _load(self.best_scores)(held, fit, options, unanswerable, at_most=at_most, seed=seed)
         return found
 
     def create_service(

@@ -55,6 +55,7 @@ KINDS: Mapping[str, Kind] = {
             training_texts="splits.training_texts:choose_training_texts",
             export="classification.export:TextClassifier",
             best_scores="classification.best_scores:find_best_scores",
+            leaves_out="class",
             hold_out="classification.best_scores:hold_out",
         ),
         Kind(
@@ -103,6 +104,7 @@ KINDS: Mapping[str, Kind] = {
             serve="retrieval.evaluate:create_retrieval_service",
             export="retrieval.export:TextSearch",
             best_scores="retrieval.best_scores:find_best_scores",
+            leaves_out="passages",
             tune="retrieval.tune:fine_tune_retrieval",
             tunes=frozenset({"encoder", "cross_encoder", "sparse_encoder", "token_encoder"}),
             learns_from_labels=False,

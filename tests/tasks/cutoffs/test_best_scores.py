@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.cutoffs import describe_cutoff, write_cutoff
+from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
@@ -20,10 +22,12 @@ from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.random_vectors import build_random_encoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.formats.delimited import CsvSource
-from emb_pipeline.statistics.cutoffs.cutoff import measure_cutoff
+from emb_pipeline.statistics.cutoffs.cutoff import LOG_ODDS, measure_cutoff
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.tasks.classification.best_scores import hold_out
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.cutoffs.left_out import LeftOutClasses
 from emb_pipeline.tasks.cutoffs.options import CutoffOptions, UnanswerableOptions
 from emb_pipeline.tasks.cutoffs.unanswerable import Unanswerable, read_unanswerable
 from emb_pipeline.tasks.registry import KINDS
@@ -94,9 +98,67 @@ def test_of_a_classifier_the_scores_are_of_texts_that_it_did_not_learn_from() ->
     task = make_places()
     encoder = Tfidf(TfidfOptions())
     found = CLASSES.find_best_scores(task, encoder, QUICK, OFF_TOPIC, **DRAWS)
-    assert found is not None and len(found.answerable) == 40 and found.measure == "probability"
+    assert found is not None and len(found.answerable) == 40 and found.measure == LOG_ODDS
     assert found.is_right.mean() > 0.9 and np.median(found.answerable) > np.median(found.unanswerable)
     assert CLASSES.find_best_scores(task, encoder, QUICK, None, **DRAWS) is None  # its own texts are no others
+
+
+def make_many_places(n_classes: int, n: int, seed: int) -> ClassificationTask:
+    """Texts with two words of their class and noise; words of other classes are noise, too, so that none is unknown."""
+    rng = np.random.default_rng(seed)
+    codes = np.arange(n) % n_classes
+    texts = [
+        " ".join([*(f"c{code}w{word}" for word in rng.integers(0, 3, 2)), *(f"n{word}" for word in rng.integers(0, 40, 3))])
+        for code in codes
+    ]
+    return ClassificationTask("places", np.array([f"p{row}" for row in range(n)]), Texts(texts), codes.astype(str))
+
+
+def test_a_class_that_is_left_out_stands_for_one_that_nobody_has_learned() -> None:
+    """Twelve classes are known, three are not: of their texts at most the level gets an answer."""
+    whole = make_many_places(15, 1200, 4)
+    is_known = whole.labels.astype(int) < 12
+    known, unknown = whole.take(np.flatnonzero(is_known)), whole.take(np.flatnonzero(~is_known))
+    held = hold_out(known, QUICK, seed=0)
+    left_out = LeftOutClasses(at_most=4)
+    scores = CLASSES.find_best_scores(known, Tfidf(TfidfOptions()), QUICK, left_out, **DRAWS)
+    assert scores is not None and scores.are_paired and scores.measure == LOG_ODDS
+    assert held.split is not None and len(scores.answerable) == (held.split == "test").sum() > 300
+    assert len(scores.unanswerable) == np.isin(held.labels[held.split == "test"], left_out.choose(known.classes, 0)).sum()
+    cutoff = measure_cutoff(scores, 0.05, Resampling(200))
+    assert cutoff.exists and cutoff.recall.low > 0.8
+    model = CLASSES.load_export().fit(held, Tfidf(TfidfOptions()), QUICK, seed=0)
+    assert (model.answer_scored(list(unknown.texts))[1] > cutoff.threshold).mean() <= cutoff.bound
+
+
+def test_classes_that_are_named_are_all_that_cannot_be_answered() -> None:
+    task = make_many_places(4, 240, 5)
+    weighted = QUICK.model_copy(update={"class_weights": {"3": 2.0}})
+    scores = CLASSES.find_best_scores(task, Tfidf(TfidfOptions()), weighted, LeftOutClasses(("3",)), **DRAWS)
+    assert scores is not None and not scores.are_paired
+    assert len(scores.unanswerable) == 20 and len(scores.answerable) == 60
+    with pytest.raises(DataError, match="'5' is no class of the task"):
+        LeftOutClasses(("5",)).choose(task.classes, 0)
+    with pytest.raises(DataError, match="2 classes: without one of them there is nothing to choose between") as error:
+        LeftOutClasses().choose(make_places().classes, 0)
+    assert "name texts of your own" in error.value.remedy
+
+
+def test_confident_answers_are_not_tied_in_the_score_that_refuses(tmp_path: Path) -> None:
+    """A probe that is sure of everything: all probabilities are 1, and what is surer is still answered first."""
+    encoder = Tfidf(TfidfOptions())
+    model = CLASSES.load_export().fit(make_places(), encoder, QUICK, seed=0)
+    sure = replace(model, head=LinearHead(model.head.weights * 1e4, model.head.intercepts))
+    texts = ["moss bark fern", "moss bark tide", "owl word1 word2"]
+    (answers, scores), (_, unsure) = sure.answer_scored(texts), model.answer_scored(texts)
+    assert (answers["probability"] == 1).all() and scores.argsort().tolist() == unsure.argsort().tolist()
+    assert len(set(scores)) == 3
+    probabilities = model.answer(texts)["probability"].to_numpy()
+    np.testing.assert_allclose(unsure, np.log(probabilities / (1 - probabilities)), rtol=1e-9)
+    threshold = float(np.sort(scores)[1])
+    Bundle(sure, {"cutoff": {"threshold": threshold}}, "").write(tmp_path / "bundle")
+    assert Bundle.read(tmp_path / "bundle").answer(texts)["answered"].tolist() == (scores > threshold).tolist()
+    assert sure.answer_scored([""])[1].tolist() == [-np.inf]
 
 
 def test_a_bundle_keeps_the_promise_on_the_scale_of_what_it_serves(tmp_path: Path) -> None:
@@ -106,7 +168,7 @@ def test_a_bundle_keeps_the_promise_on_the_scale_of_what_it_serves(tmp_path: Pat
     measured = measure_cutoff(scores, 0.05, Resampling(200))
     model = CLASSES.load_export().fit(task, encoder, QUICK, seed=0)
     given = Unanswerable(OFF_TOPIC, "off_topic.csv")
-    cutoff = describe_cutoff((measured, "probability"), given, model, CutoffOptions(), seed=0)
+    cutoff = describe_cutoff((measured, LOG_ODDS), given, model, CutoffOptions(), seed=0)
     assert cutoff["threshold"] != measured.threshold and cutoff["recall_of_part"]  # it has learned from more texts
     Bundle(model, {"cutoff": cutoff}, "").write(tmp_path / "bundle")
     answers = Bundle.read(tmp_path / "bundle").answer(list(OFF_TOPIC))
@@ -131,10 +193,17 @@ def test_unanswerable_requests_are_read_from_a_file_or_from_another_task(tmp_pat
     tables = {"search": {"queries": pa.table({"text": ["when?"]})}, "pairs": {"scores": pa.table({"x": [1]})}}
     of_file = UnanswerableOptions(source=CsvSource(path="asked.csv"))
     found = read_unanswerable(of_file, tables, tmp_path, tmp_path)
-    assert found.texts is not None and list(found.texts) == ["who?", "why?"] and found.source == "asked.csv"
+    assert isinstance(found.requests, Texts) and list(found.requests) == ["who?", "why?"] and found.source == "asked.csv"
     of_task = read_unanswerable(UnanswerableOptions(task="search"), tables, tmp_path, tmp_path)
-    assert of_task.texts is not None and list(of_task.texts) == ["when?"]
+    assert isinstance(of_task.requests, Texts) and list(of_task.requests) == ["when?"]
     with pytest.raises(DataError, match="'serch' is no task with queries or texts"):
         read_unanswerable(UnanswerableOptions(task="serch"), tables, tmp_path, tmp_path)
-    with pytest.raises(ValueError, match="name exactly one of 'source'"):
-        UnanswerableOptions()
+    of_class = read_unanswerable(UnanswerableOptions(leave_out="class", most_classes=5), tables, tmp_path, tmp_path)
+    assert of_class.requests == LeftOutClasses(at_most=5) and "left out" in of_class.source
+    passages = read_unanswerable(UnanswerableOptions(leave_out="passages"), tables, tmp_path, tmp_path)
+    assert passages.requests is None and passages.source == "own queries without their passages"
+    for wrong in ({}, {"task": "search", "leave_out": "class"}):
+        with pytest.raises(ValueError, match="name exactly one of 'source'"):
+            UnanswerableOptions(**wrong)
+    with pytest.raises(ValueError, match="'classes' and 'most_classes' need leave_out: class"):
+        UnanswerableOptions(task="search", classes=("a",))

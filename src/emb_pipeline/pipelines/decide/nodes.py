@@ -35,14 +35,14 @@ def decide_on_embedding(
     report: ReportOptions,
     facts: pa.Table,
     times: pa.Table,
-    cutoffs: pa.Table,
     after: pa.Table,
+    cutoffs: pa.Table | None = None,
     **scores: Scores,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all.
 
-    ``cutoffs`` are those that the options require. ``after`` is what was timed last: nothing is decided while something is
-    still being timed.
+    ``cutoffs`` are those that the options require, if any. ``after`` is what was timed last: nothing is decided while
+    something is still being timed.
     """
     known, run = read_facts(facts), _read_run(scores, times, cutoffs)
     decision, relaxations, of_all = decide_tasks(run, list_candidates(known), options, report.resampling)
@@ -58,8 +58,8 @@ def try_budgets(
     report: ReportOptions,
     facts: pa.Table,
     times: pa.Table,
-    cutoffs: pa.Table,
     after: pa.Table,
+    cutoffs: pa.Table | None = None,
     **scores: Scores,
 ) -> pd.DataFrame:
     """Choose under every combination of budgets that makes a difference: the page offers them as sliders."""

@@ -1,9 +1,10 @@
 """Choose an embedding under the budgets.
 
-<origin>.scores, examples@<task> ──► measure_required_cutoffs ──► required_cutoffs (empty where none is required)
-<origin>.scores, report.request_times, required_cutoffs ──► decide_on_embedding ──► decision, relaxations
-                                                          ├► try_budgets ──► budget_choices
-                                                          └► choose_sizes ──► sizes
+<origin>.scores, report.request_times ──► decide_on_embedding ──► decision, relaxations
+                                        ├► try_budgets ──► budget_choices
+                                        └► choose_sizes ──► sizes
+Where a cut-off is required:            │
+<origin>.scores, examples@<task> ──► measure_required_cutoffs
 
 Nothing is decided while `measure` still times something.
 """
@@ -27,18 +28,19 @@ OF_CUTOFFS = {**PARAMETERS, "cutoffs": "params:cutoffs", "folders": "params:fold
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that chooses: seconds, from stored scores, where no cut-off is required."""
     scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
-    tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
-    definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
+    tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks} if experiment.refuses else {}
     given = {"facts": "embedding_facts", "after": "last_timed", **{name: name for name in scores}}
     takes = {**PARAMETERS, **given, "times": "request_times"}
-    decides = {**takes, "cutoffs": "required_cutoffs"}
-    required = {**OF_CUTOFFS, **given, **definitions, **{name: name for name in tasks}}
+    decides = {**takes, **({"cutoffs": "required_cutoffs"} if experiment.refuses else {})}
     steps = [
-        node(cutoffs.measure_required_cutoffs, required, "required_cutoffs", name="measure_required_cutoffs"),
         node(nodes.decide_on_embedding, decides, ["decision", "relaxations", "joint_choice"], name="decide_on_embedding"),
         node(nodes.try_budgets, decides, "budget_choices", name="try_budgets"),
         node(nodes.choose_sizes, takes, "sizes", name="choose_sizes"),
     ]
+    if experiment.refuses:
+        definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
+        required = {**OF_CUTOFFS, **given, **definitions, **{name: name for name in tasks}}
+        steps.append(node(cutoffs.measure_required_cutoffs, required, "required_cutoffs", name="measure_required_cutoffs"))
     return pipeline(
         steps,
         namespace=NAMESPACE,
@@ -50,6 +52,6 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             **tasks,
         },
         outputs={"decision", "relaxations", "budget_choices", "sizes"},
-        parameters={*OF_CUTOFFS.values(), *definitions.values()},
+        parameters={name for step in steps for name in step.inputs if name.startswith("params:")},
         tags=[STAGE, AGGREGATE],
     )

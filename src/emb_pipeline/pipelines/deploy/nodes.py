@@ -105,6 +105,7 @@ def _make_description(
         given = options.unanswerable.get(definition.name)
         unanswerable = read_unanswerable(given, tasks, folders.raw, folders.project)
         found = find_cutoff(kind, task, encoder, definition, unanswerable, setting, options, resampling)
-        return describe_cutoff(found, unanswerable, model, options, seed=resampling.seed)
+        is_of_part = bool(kind.hold_out) and task.split is None
+        return describe_cutoff(found, unanswerable, model, options, seed=resampling.seed, is_of_part=is_of_part)
 
     return describe

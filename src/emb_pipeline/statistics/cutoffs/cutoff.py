@@ -11,6 +11,8 @@ from emb_pipeline.statistics.cutoffs.roc_area import estimate_roc_area
 from emb_pipeline.statistics.intervals.bootstrap import Interval, compute_mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 
+LOG_ODDS = "log-odds"
+"""Name of the score log p - log (1 - p) of the most probable class: p itself is 1 for all confident answers."""
 _OF_SHARES = ("", "_low", "_high")
 CUTOFF: dict[str, str] = {
     "level": "float64",
@@ -36,13 +38,13 @@ class BestScores:
     Attributes
     ----------
     answerable, unanswerable : ndarray of shape (n_answerable,) and (n_unanswerable,), float64
-        The score of the first passage, or of the largest class; ``-inf`` where nothing was found.
+        The score of the first passage, or of the most probable class; ``-inf`` where nothing was found.
     is_right : ndarray of shape (n_answerable,), bool
         Whether the first passage is relevant, or the class the right one.
     answerable_groups, unanswerable_groups : ndarray of str
         Groups of requests that are alike. Where both sorts have a group, it is used for the cut-off or for the shares.
     measure : str
-        Name of the score: cosine, probability.
+        Name of the score: cosine, or `LOG_ODDS`.
     """
 
     answerable: np.ndarray

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.export import read_embedding, write_embedding
-from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.linear_head import LinearHead, compute_log_odds
 from emb_pipeline.embeddings.protocols import Setting, VectorEmbedding, fit_encode
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.probe import fit_probe
@@ -86,12 +86,21 @@ class TextClassifier:
             A row for each text. ``known`` is false where the embedding knows nothing of it: label and probability are the
             prior. A row that is no text has an ``error``, and no label.
         """
+        return self.answer_scored(texts)[0]
+
+    def answer_scored(self, texts: Request) -> tuple[pd.DataFrame, np.ndarray]:
+        """Answer as `answer` does, with the log-odds of the class; ``-inf`` where nothing is known of the text.
+
+        They have the order of the probabilities. But those of confident answers are all 1, to within rounding.
+        """
         rows = Rows.of(texts, self.encoder)
         vectors, known = rows.encode(self.encoder)
-        probabilities = np.exp(self.head.log_probabilities(vectors)) if rows.texts else np.zeros((0, len(self.classes)))
+        logs = self.head.log_probabilities(vectors) if rows.texts else np.zeros((0, len(self.classes)))
+        odds = np.where(known, compute_log_odds(logs), -np.inf)
+        probabilities = np.exp(logs)
         probabilities[~known] = self.prior
         best = probabilities.argmax(axis=1) if rows.texts else np.zeros(0, dtype=np.int64)
-        return pd.DataFrame(
+        answers = pd.DataFrame(
             {
                 "label": pd.Series(rows.spread(self.classes[code] for code in best), dtype=object),
                 "probability": rows.spread(probabilities[np.arange(len(best)), best].tolist(), np.nan),
@@ -99,10 +108,7 @@ class TextClassifier:
                 "error": pd.Series(rows.errors, dtype=object),
             }
         )
-
-    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
-        """Find the largest probability in each row of what `answer` gave; ``-inf`` where nothing is known of the text."""
-        return np.where(answers["known"].to_numpy(bool), answers["probability"].to_numpy(np.float64), -np.inf)
+        return answers, np.array(rows.spread(odds.tolist(), -np.inf), dtype=np.float64)
 
     @property
     def prior(self) -> np.ndarray:

@@ -66,6 +66,12 @@ class ClassificationTask:
         """Class code of each example."""
         return np.searchsorted(self.classes, self.labels)
 
+    def take(self, rows: np.ndarray) -> ClassificationTask:
+        """The task of some examples alone, with the classes that these have."""
+        parts = {name: getattr(self, name) for name in ("split", "groups", "near_groups")}
+        taken = {name: None if part is None else part[rows] for name, part in parts.items()}
+        return ClassificationTask(self.name, self.example_ids[rows], self.texts.take(rows), self.labels[rows], **taken)
+
     @property
     def all_texts(self) -> Texts:
         """All texts of the task, which an embedding of its own is fitted on where nothing but vectors is exported."""

@@ -18,6 +18,7 @@ from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
 from emb_pipeline.tasks.cell_tables import read_setting
 from emb_pipeline.tasks.cutoffs.columns import CUTOFFS
+from emb_pipeline.tasks.cutoffs.left_out import LeftOutClasses
 from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 from emb_pipeline.tasks.cutoffs.unanswerable import Unanswerable, read_unanswerable
 from emb_pipeline.tasks.kind import Kind
@@ -72,9 +73,11 @@ def measure_cutoffs(
         if not kind.best_scores or not chosen.get(name):
             continue
         unanswerable = read_unanswerable(options.unanswerable.get(name), examples, raw, project)
-        if unanswerable.texts is None and kind.hold_out:
+        if unanswerable.requests is None and kind.hold_out:
             continue
         task = kind.create_task(examples[name], name)
+        if isinstance(unanswerable.requests, LeftOutClasses):
+            unanswerable.requests.choose(task.classes, resampling.seed)  # refused before anything is fitted
         for embedding in chosen[name]:
             of_cell = cells[(cells["embedding"] == embedding) & (cells["task"] == name)]
             try:
@@ -110,7 +113,7 @@ def find_cutoff(
         task,
         encoder,
         definition.evaluation,
-        unanswerable.texts,
+        unanswerable.requests,
         setting=setting,
         at_most=options.queries,
         seed=resampling.seed,

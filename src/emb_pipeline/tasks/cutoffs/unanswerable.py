@@ -1,4 +1,4 @@
-"""Requests that cannot be answered: of a file, or of another task."""
+"""Requests that cannot be answered: of a file, of another task, or of classes that are left out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.readers.documents import read_documents
+from emb_pipeline.tasks.cutoffs.left_out import LeftOutClasses
 from emb_pipeline.tasks.cutoffs.options import UnanswerableOptions
 from emb_pipeline.text.texts import Texts, take_texts
 
+WITHOUT_CLASS = "own classes, each left out of training"
+"""The source where classes are left out."""
 WITHOUT_PASSAGES = "own queries without their passages"
 """The source where a retrieval task has no other."""
 
@@ -23,13 +26,14 @@ class Unanswerable:
 
     Attributes
     ----------
-    texts : Texts, optional
-        The requests; None: a retrieval task's own queries, without the passages that are relevant to them.
+    requests : Texts or LeftOutClasses, optional
+        The requests, or the classes whose texts they are; None: a retrieval task's own queries, without the passages that
+        are relevant to them.
     source : str
         Where they are from, for people.
     """
 
-    texts: Texts | None = None
+    requests: Texts | LeftOutClasses | None = None
     source: str = WITHOUT_PASSAGES
 
 
@@ -52,8 +56,10 @@ def read_unanswerable(
     DataError
         The file cannot be read, or the other task has no texts.
     """
-    if options is None:
+    if options is None or options.leave_out == "passages":
         return Unanswerable()
+    if options.leave_out == "class":
+        return Unanswerable(LeftOutClasses(options.classes, options.most_classes), WITHOUT_CLASS)
     if options.source is not None:
         texts = [text for _, text in read_documents([options.source], raw, project)]
         return Unanswerable(Texts(texts), options.source.origin)

@@ -68,8 +68,8 @@ class Answering(Protocol):
 class Scoring(Protocol):
     """An answer that has a best score: the higher it is, the rather the request can be answered."""
 
-    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
-        """Find the best score of the request that each row of an answer belongs to; ``-inf`` where nothing was found."""
+    def answer_scored(self, texts: Request) -> tuple[pd.DataFrame, np.ndarray]:
+        """Answer, with the best score of the request that each row belongs to; ``-inf`` where nothing was found."""
 
 
 def read_as(texts: Texts, encoder: TextEncoder) -> TextEncoder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
@@ -21,7 +23,13 @@ _BLOCK_HITS, _BLOCK_PAIRS = 20_000, 1 << 24
 
 
 def find_best_scores(
-    task: RetrievalTask, model: TextSearch, options: RetrievalOptions, unanswerable: Texts | None, *, at_most: int, seed: int
+    task: RetrievalTask,
+    fit: Callable[..., TextSearch],
+    options: RetrievalOptions,
+    unanswerable: Texts | None,
+    *,
+    at_most: int,
+    seed: int,
 ) -> BestScores:
     """Find the score of the first passage of each query.
 
@@ -29,10 +37,10 @@ def find_best_scores(
     ----------
     task : RetrievalTask
         Queries, passages, judgments.
-    model : TextSearch
-        What is served: its scores are those that a request gets.
+    fit : callable
+        Gives what is served, of a task and options: its scores are those that a request gets.
     options : RetrievalOptions
-        Unused.
+        Of the task.
     unanswerable : Texts, optional
         Queries that no passage answers. Without any, each query of the task is asked once more, and the passages that are
         relevant to it are left out: what remains cannot answer it. The embedding stays as it was fitted.
@@ -44,6 +52,7 @@ def find_best_scores(
     BestScores
         Right where the first passage is relevant. Groups are those of the task; of other queries each is its own.
     """
+    model = fit(task, options=options)
     rows = draw_units(len(task.queries), at_most, seed)
     groups, texts = name_units(find_query_groups(task)[rows]), list(task.queries.take(rows))
     excluded = None if task.excluded is None else task.excluded[rows]

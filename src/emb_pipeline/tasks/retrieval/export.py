@@ -101,12 +101,13 @@ class TextSearch:
         )
         return found.sort_values(["query", "rank"], kind="stable", ignore_index=True)
 
-    def find_best(self, answers: pd.DataFrame) -> np.ndarray:
-        """Find the score of the first passage, in each row of what `answer` gave; ``-inf`` where nothing was found."""
+    def answer_scored(self, texts: Request) -> tuple[pd.DataFrame, np.ndarray]:
+        """Answer as `answer` does, with the score of the text's first passage; ``-inf`` where nothing was found."""
+        answers = self.answer(texts)
         scores = answers[self.measure].to_numpy(np.float64)
         first = pd.Series(np.where(answers["rank"].to_numpy() <= 1, scores, np.nan)).groupby(answers["query"].to_numpy())
         best = first.transform("first").to_numpy(np.float64)
-        return np.where(np.isnan(best), NOTHING, best)
+        return answers, np.where(np.isnan(best), NOTHING, best)
 
     def find_hits(self, queries: list[str], k: int) -> Hits:
         """Find the best passages of each query, with the scores that `answer` gives."""

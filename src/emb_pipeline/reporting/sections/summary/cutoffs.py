@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
+from scipy.special import expit
 
 from emb_pipeline.reporting.findings import Finding, code, embedding
 from emb_pipeline.reporting.section import Report, Section
@@ -18,6 +19,7 @@ from emb_pipeline.reporting.wording import (
     write_share,
     write_value,
 )
+from emb_pipeline.statistics.cutoffs.cutoff import LOG_ODDS
 
 _SCORE = "auroc"
 """Metric whose way of writing all shares here have: between 0 and 1."""
@@ -53,7 +55,7 @@ def _line(row: Mapping[Hashable, Any]) -> dict[str, Any]:
         "embedding": row["embedding"],
         "origin": row["origin"],
         "measure": row["measure"],
-        "threshold": NOTHING if not row["exists"] else write_threshold(float(row["threshold"])),
+        "threshold": NOTHING if not row["exists"] else write_threshold(float(row["threshold"]), row["measure"]),
         "bound": NOTHING if pd.isna(row["bound"]) else write_share(float(row["bound"])),
         "reason": row["reason"],
         **shares,
@@ -75,9 +77,10 @@ def describe_cutoff(row: Mapping[Hashable, Any]) -> list[Finding]:
     promise = Markup("{}: at most {} of unanswerable requests get an answer, at a recall of {} {}.").format(
         name, level, write_share_of(row, "recall"), write_interval_of(row, "recall")
     )
-    how = Markup("It answers where its {} is above {}. Of {} answerable {}, {} get a right answer.").format(
+    how = Markup("It answers where its {} {} above {}. Of {} answerable {}, {} get a right answer.").format(
         code(row["measure"]),
-        write_threshold(float(row["threshold"])),
+        name_verb(row["measure"]),
+        write_threshold(float(row["threshold"]), row["measure"]),
         write_count(row["n_recall"]),
         name_units(str(row["kind"])),
         write_share(float(row["right"])),
@@ -91,13 +94,27 @@ def describe_cutoff(row: Mapping[Hashable, Any]) -> list[Finding]:
     return found
 
 
-def write_threshold(threshold: float) -> str:
-    """Write a cut-off with six digits: probabilities are often near 1; −∞ where whatever is found is enough."""
+def write_threshold(threshold: float, measure: str) -> str:
+    """Write a cut-off with four digits, of log-odds with the probability; −∞ where whatever is found is enough."""
     if threshold <= _LOWEST:
         return "\u2212\u221e"
-    if threshold < 1 and f"{threshold:.6g}" == "1":
-        return f"1 \u2212 {1 - threshold:.2g}".replace("e-", "e\u2212")
-    return f"{threshold:.6g}".replace("-", "\u2212")
+    written = f"{threshold:.4g}".replace("-", "\u2212")
+    return f"{written} (a probability of {_write_probability(threshold)})" if measure == LOG_ODDS else written
+
+
+def name_verb(measure: str) -> str:
+    """Name the verb that agrees with the name of a score."""
+    return "are" if measure == LOG_ODDS else "is"
+
+
+def _write_probability(log_odds: float) -> str:
+    """Write a probability; near 1 by what is missing."""
+    missing = float(expit(-log_odds))
+    return (
+        f"1 \u2212 {missing:.1g}".replace("e-0", "e\u2212").replace("e-", "e\u2212")
+        if missing < 5e-4
+        else f"{1 - missing:.3f}"
+    )
 
 
 def write_percent(level: float) -> str:

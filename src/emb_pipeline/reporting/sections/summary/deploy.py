@@ -145,8 +145,10 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
         out, competing = (each["embedding"].nunique() for each in (outside, joint_choice[joint_choice["competes"]]))
         found.append(
             Finding(
-                Markup("{} of {} embeddings compete. The others lack a score on some task: {}.").format(
-                    write_count(competing), write_count(joint_choice["embedding"].nunique()), write_count(out)
+                Markup("{} of {} embeddings compete. {} without a score on some task.").format(
+                    write_count(competing),
+                    write_count(joint_choice["embedding"].nunique()),
+                    f"{write_count(out)} {'is' if out == 1 else 'are'}",
                 )
             )
         )
@@ -155,9 +157,12 @@ def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
 
 def name_best(rows: pd.DataFrame) -> str:
     """Name the best candidate: where budgets exclude any, it is the best of those that fit."""
-    if rows["fits"].all():
-        return "the best"
-    return "the best that competes" if _list_lacking(rows) else "the best that fits the budgets"
+    return "the best" if rows["fits"].all() else f"the best that {name_condition(rows)}"
+
+
+def name_condition(rows: pd.DataFrame) -> str:
+    """Name what a candidate must do to compete: keep to the budgets, or also refuse what it cannot answer."""
+    return "refuses as required" if _list_lacking(rows) else "fits the budgets"
 
 
 def write_languages(languages: str) -> str:

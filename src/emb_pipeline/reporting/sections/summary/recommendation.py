@@ -14,7 +14,7 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import embedding, name_fully
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Report
-from emb_pipeline.reporting.sections.summary.deploy import write_unfit
+from emb_pipeline.reporting.sections.summary.deploy import name_condition, write_unfit
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
     name_labels,
@@ -129,7 +129,7 @@ def recommend(result: Result, decision: pd.DataFrame, curves: pd.DataFrame) -> R
         embedding=name,
         headline=_write_headline(name, score, result, is_decided=bool(chosen)),
         is_warning=False,
-        certainty=_write_certainty(choice, len(rows), result) if chosen else Markup(),
+        certainty=_write_certainty(choice, rows, result) if chosen else Markup(),
         cost=_write_cost(own),
         labels=_write_labels(name, rows, curves, result),
         alternatives=tuple(Alternative(role, other, _compare(weigh[other], own, score, result)) for role, other in others),
@@ -166,9 +166,9 @@ def _write_worthless(rows: pd.DataFrame, score: _Row, result: Result) -> Markup:
     )
 
 
-def _write_certainty(choice: _Row, n_candidates: int, result: Result) -> Markup:
+def _write_certainty(choice: _Row, rows: pd.DataFrame, result: Result) -> Markup:
     if choice["standing"] == ONLY:
-        which = "the only candidate" if n_candidates == 1 else "the only one that fits the budgets"
+        which = "the only candidate" if len(rows) == 1 else f"the only one that {name_condition(rows)}"
         return Markup("Nothing to compare: it is {}.").format(which)
     bound = choice.get("bound")
     if bound is None or pd.isna(bound):
