@@ -228,6 +228,25 @@ def test_requests_are_refused_by_following_the_page(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_scores_are_followed_over_time_by_following_the_page(finished: Path) -> None:
+    follow("drift.md", finished)
+    periods, choices = (
+        pd.read_parquet(max((finished / f"data/08_reporting/tiny/{name}.parquet").glob("*/*.parquet")))
+        for name in ("periods", "period_choices")
+    )
+    assert set(periods["period"]) == {"2022", "2023", "2024"} and set(periods["n_untimed"]) == {1}
+    board = pd.DataFrame(leaderboard(finished, "tiny"))
+    whole = board[board["primary"] & (board["task"] == "topic")].set_index("embedding")["value"]
+    means = periods.groupby("embedding").apply(lambda each: (each["value"] * each["n"]).sum() / each["n"].sum())
+    assert (means - whole[means.index]).abs().max() < 1 / 149 and "control.random_8" in means.index
+    first = choices.iloc[0]
+    assert first["chosen_by"] == "measured best" and (first["n_earlier"], first["n"], first["period"]) == (99, 50, "2024")
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    section = page[page.index('<section id="periods"') :].partition("</section>")[0]
+    assert "1 of 150 test items have no time" in section and "figure-periods-topic" in section
+
+
+@pytest.mark.slow
 def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("retrieval-from-documents.md", project)

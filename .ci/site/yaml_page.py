@@ -20,6 +20,7 @@ from emb_pipeline.pipelines.train.nodes import TrainingOptions
 from emb_pipeline.readers.options import PlacedSource, Source
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.statistics.periods.options import DriftOptions
 from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -36,6 +37,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "decision": DecisionOptions,
     "report": ReportOptions,
     "cutoffs": CutoffOptions,
+    "drift": DriftOptions,
     "deploy": DeployOptions,
     "folders": Folders,
     "machine": MachineOptions,

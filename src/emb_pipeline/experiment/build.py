@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,6 +17,9 @@ from emb_pipeline.experiment.grid_checks import (
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.schema import Corruption, Grid, Resample, Variant
 from emb_pipeline.tasks.registry import KINDS
+
+if TYPE_CHECKING:
+    from emb_pipeline.tasks.examples.reader import ExamplesReader
 
 _CHANGED_TEXT: TypeAdapter[Corruption | Resample | None] = TypeAdapter(Corruption | Resample | None)
 _VARIANT: TypeAdapter[Variant | None] = TypeAdapter(Variant | None)
@@ -56,6 +59,7 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
         needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
         curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
         refuses=_find_refusals(parameters.get("decision") or {}, grid.tasks),
+        timed=frozenset(task for task in grid.tasks if _has_times(parameters["tasks"][task])),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
     require_supported_tasks(experiment)
@@ -76,12 +80,24 @@ def _drawn(diagnosis: Any) -> list[str]:
 
 def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
     """Find what the examples of a task need of an embedding, where the kind leaves a choice."""
+    found = _read_source(definition)
+    return None if found is None else found[0].requires(found[1])
+
+
+def _has_times(definition: Mapping[str, Any]) -> bool:
+    """Tell whether the examples of a task have a time."""
+    found = _read_source(definition)
+    return found is not None and found[0].has_times(found[1])
+
+
+def _read_source(definition: Mapping[str, Any]) -> tuple[ExamplesReader, Any] | None:
+    """Find the reader of a task, and validate its source."""
     kind = KINDS.get(str(definition.get("kind")))
     if kind is None:
         return None
     reader = kind.create_reader()
     try:
-        return reader.requires(TypeAdapter(reader.source_type).validate_python(definition.get("source")))
+        return reader, TypeAdapter(reader.source_type).validate_python(definition.get("source"))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return None
 

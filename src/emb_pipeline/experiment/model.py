@@ -193,6 +193,7 @@ class Experiment(Strict):
     refuses: frozenset[str] = Field(
         default=frozenset(), description="tasks on which an embedding must have a cut-off to be chosen"
     )
+    timed: frozenset[str] = Field(default=frozenset(), description="tasks whose examples have a time")
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingSpec:

@@ -95,6 +95,7 @@ class Parameters(Strict):
     deploy: dict[str, Any] = Field(default_factory=dict, description="choice of what is exported")
     report: dict[str, Any] = Field(default_factory=dict, description="intervals, tests and the page")
     cutoffs: dict[str, Any] = Field(default_factory=dict, description="from which score on a request is answered")
+    drift: dict[str, Any] = Field(default_factory=dict, description="how scores over time are cut into periods")
     folders: dict[str, Any] = Field(default_factory=dict, description="where this machine keeps its files")
     machine: MachineOptions = Field(default_factory=lambda: MachineOptions(), description="what is checked of this machine")
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
+from emb_pipeline.statistics.decision.run_decision import RunScores
 from emb_pipeline.tasks.scores import TRAINING_DRAWS
 
 Scores: TypeAlias = Mapping[str, Any]
@@ -39,3 +40,16 @@ def find_primary_metrics(scores: Mapping[str, Scores]) -> dict[str, str]:
     """Find the metric that each task is judged by."""
     cells = concatenate_tables(scores, "cells").drop_duplicates("task")
     return dict(zip(cells["task"], cells["primary_metric"], strict=True))
+
+
+def read_run(scores: Mapping[str, Scores], times: pa.Table, cutoffs: pa.Table | None = None) -> RunScores:
+    """Read all measurements of a run that a choice is made from: ``times`` of requests, ``cutoffs`` that are required."""
+    return RunScores(
+        read_item_scores(scores),
+        read_training_draws(scores),
+        concatenate_tables(scores, "cells"),
+        concatenate_tables(scores, "label_draws"),
+        times.to_pandas(),
+        find_primary_metrics(scores),
+        pd.DataFrame() if cutoffs is None else cutoffs.to_pandas(),
+    )

@@ -13,7 +13,8 @@ from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_f
 from emb_pipeline.readers.splits import list_split_files
 
 LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None, *tuple[Mapping[str, str], ...]]
-"""Place, id, text, label, split and group; and the values of a source's features, by column, where it names some."""
+"""Place, id, text, label, split and group; and, by column, the values of a source's features and of its time, where it names
+some."""
 
 Part: TypeAlias = Callable[[str, Any, str], tuple[str, str]]
 """Makes text and label of the content of a line; takes the content, the source and the place, for messages."""

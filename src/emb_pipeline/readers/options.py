@@ -30,6 +30,10 @@ Places = Mapping[str, str]
 """Options that say where a source is, with a word on each."""
 MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
 """Words that pandas writes for a missing value."""
+TIME_OF_ROWS = (
+    "column with a date or time of the row (of a task): scores are shown by period; 2024-05-31, 2024-05-31T18:30:00+02:00, "
+    "2024-05, 2024, or seconds since 1970; it may be empty"
+)
 
 
 class Source(BaseModel):
@@ -202,6 +206,7 @@ class TabularSource(LenientSource, PlacedSource):
         description="column whose equal values are one group: they stay in one fold, and count together in intervals and "
         "tests (an author, a product, a document)",
     )
+    time: str | None = Field(default=None, min_length=1, description=TIME_OF_ROWS)
     min_examples: int | None = Field(
         default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
     )

@@ -34,6 +34,8 @@ from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
 from emb_pipeline.statistics.learning_curves.zero_shot import ZERO_SHOT
 from emb_pipeline.statistics.parts_of_test import COLUMNS as RARE_VALUES
+from emb_pipeline.statistics.periods.scores import PERIODS
+from emb_pipeline.statistics.periods.table import PERIOD_CHOICES
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
@@ -113,6 +115,8 @@ COLUMNS: Mapping[str, Schema] = {
     "closeness": CLOSENESS,
     "closeness_savings": CLOSENESS_SAVINGS,
     "cutoffs": {**CUTOFFS, **ORIGIN},
+    "periods": PERIODS,
+    "period_choices": PERIOD_CHOICES,
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "zero_shot": {**ZERO_SHOT, **ORIGIN},
@@ -175,6 +179,8 @@ class ReportTables:
         How measures that need no task go with scores on tasks, and what evaluating the first few by each would have lost.
     cutoffs : DataFrame
         From which best score on to answer, what that promises, and at what recall.
+    periods, period_choices : DataFrame
+        Scores by period, and whether what was chosen on all periods but the last holds on the last one.
     learning_curves, crossovers, zero_shot : DataFrame
         Scores by number of labels, embeddings against the one that is best with all labels, and scores without labels.
     checks, neighbors, overlaps, word_map : DataFrame
@@ -217,6 +223,8 @@ class ReportTables:
     closeness: pd.DataFrame = field(default_factory=partial(empty_table, "closeness"))
     closeness_savings: pd.DataFrame = field(default_factory=partial(empty_table, "closeness_savings"))
     cutoffs: pd.DataFrame = field(default_factory=partial(empty_table, "cutoffs"))
+    periods: pd.DataFrame = field(default_factory=partial(empty_table, "periods"))
+    period_choices: pd.DataFrame = field(default_factory=partial(empty_table, "period_choices"))
     learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
     crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
     zero_shot: pd.DataFrame = field(default_factory=partial(empty_table, "zero_shot"))

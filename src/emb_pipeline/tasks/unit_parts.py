@@ -1,4 +1,4 @@
-"""Parts of a task's test units: by class or group, by length, by how common their words are, by language."""
+"""Parts of a task's test units: by class or group, by length, by how common their words are, by language, by time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from emb_pipeline.statistics.periods.cut import cut_periods
+from emb_pipeline.statistics.periods.options import DriftOptions
 from emb_pipeline.tasks.kind import Kind
+from emb_pipeline.tasks.unit_times import find_unit_times
 from emb_pipeline.text.words import tokenize
 
 MOST_CLASSES = 30
@@ -23,6 +26,7 @@ def find_unit_parts(
     tables: Mapping[str, pa.Table],
     units: Sequence[str],
     find_language: Callable[[str], str | None] | None = None,
+    drift: DriftOptions | None = None,
 ) -> dict[str, dict[str, list[str]]]:
     """Find parts of the test units of a task.
 
@@ -36,6 +40,8 @@ def find_unit_parts(
         Names of the units.
     find_language : callable, optional
         Gives the language of a text, or None where it is not sure.
+    drift : DriftOptions, optional
+        How units with a time are parted into periods.
 
     Returns
     -------
@@ -50,11 +56,12 @@ def find_unit_parts(
     were taken in training, by their median: a recommender of popular items serves those of the tail badly.
     """
     shown = kind.describe_units(tables, units)
+    by_period = _part_by_period(units, tables, drift)
     if shown is None or kind.display is None:
-        return {}
+        return _leave_out_single({"period": by_period})
     if "interactions" in tables:
         by_wanted = _part_by_number(units, _count_wanted(tables, units), "taken {} time")
-        return {"wanted items": by_wanted} if len(by_wanted) > 1 else {}
+        return _leave_out_single({"wanted items": by_wanted, "period": by_period})
     words = [tokenize(text) for text in shown.texts]
     made = {
         kind.display.group: _part_by_name(units, shown.groups),
@@ -67,7 +74,24 @@ def find_unit_parts(
         made["language"] = _part_by_name(
             units, [(name,) if name is not None and sizes[name] >= FEWEST_OF_LANGUAGE else () for name in languages]
         )
+    return _leave_out_single({**made, "period": by_period})
+
+
+def _leave_out_single(made: Mapping[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
     return {by: parts for by, parts in made.items() if len(parts) > 1}
+
+
+def _part_by_period(
+    units: Sequence[str], tables: Mapping[str, pa.Table], drift: DriftOptions | None
+) -> dict[str, list[str]]:
+    times = find_unit_times(tables, units)
+    if times is None:
+        return {}
+    cut = cut_periods(times, drift)
+    return {
+        period.name: [unit for unit, code in zip(units, cut.codes.tolist(), strict=True) if code == number]
+        for number, period in enumerate(cut.periods)
+    }
 
 
 def _count_wanted(tables: Mapping[str, pa.Table], units: Sequence[str]) -> list[int]:

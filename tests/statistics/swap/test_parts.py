@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emb_pipeline.statistics.intervals.simultaneous import FEWEST_OF_PART
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.swap.common_units import CommonUnits
 from emb_pipeline.statistics.swap.encoding_costs import estimate_encoding
-from emb_pipeline.statistics.swap.parts import FEWEST_OF_PART, compute_gain, compute_gains_of_parts
+from emb_pipeline.statistics.swap.parts import compute_gain, compute_gains_of_parts
 
 RESAMPLING = Resampling(resamples=1000, seed=1)
 

@@ -25,6 +25,7 @@ from emb_pipeline.reporting.swap.page import write_swap_page
 from emb_pipeline.reporting.swap.report import describe_swap, write_swap_report
 from emb_pipeline.scaffold.language import find_language
 from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.statistics.periods.options import DriftOptions
 from emb_pipeline.tasks.registry import KINDS
 
 FEWEST_LETTERS, MOST_TEXTS = 60, 2000
@@ -57,7 +58,7 @@ def command(
         raise DataError(f"--to {file}", "is neither Markdown nor HTML", "end its name in .md or .html")
     with open_use_case(use_case) as context:
         catalog, params = context.catalog, context.params
-        options = ReportOptions.model_validate(params["report"])
+        options, drift = ReportOptions.model_validate(params["report"]), DriftOptions.model_validate(params["drift"])
         board, times = load_leaderboard(catalog, use_case), _load_times(catalog)
         swapped = []
         for each in select_tasks(read_baselines(catalog, baseline, deployed), tasks):
@@ -73,6 +74,7 @@ def command(
                     n_items=items,
                     n_examples=examples,
                     find_language=_guess_language if len(each.units["unit_id"].unique()) <= MOST_TEXTS else None,
+                    drift=drift,
                 )
             )
     for one in swapped:

@@ -25,6 +25,7 @@ from emb_pipeline.reporting.swap.swapped import (
 from emb_pipeline.statistics.comparisons.differing_units import choose_differing_units
 from emb_pipeline.statistics.comparisons.outcomes import DECIMALS
 from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
+from emb_pipeline.statistics.periods.options import DriftOptions
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.swap.common_units import CommonUnits, join_units
 from emb_pipeline.statistics.swap.encoding_costs import estimate_encoding
@@ -81,6 +82,7 @@ def compare_swap(
     n_items: int | None = None,
     n_examples: int = 5,
     find_language: Callable[[str], str | None] | None = None,
+    drift: DriftOptions | None = None,
 ) -> Swapped:
     """Compare what is deployed for a task with a candidate.
 
@@ -102,12 +104,12 @@ def compare_swap(
         Items that are to be encoded again; by default as many as the task has texts.
     n_examples : int
         Units that are shown as won, and as lost.
-    find_language : callable, optional
+    find_language, drift : optional
         See `find_unit_parts`.
     """
     metric, notes = candidate.metric, dict[str, str]()
     found = join_units(baseline.units, candidate.units, metric)
-    parts = find_unit_parts(kind, tables, found.units, find_language) if found.units else {}
+    parts = find_unit_parts(kind, tables, found.units, find_language, drift) if found.units else {}
     task = kind.create_task(tables, baseline.task)
     n_measured = _count_texts(task)
     neighbors, kept = [], None

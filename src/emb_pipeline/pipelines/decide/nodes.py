@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.pipelines.gathering import (
-    Scores,
-    concatenate_tables,
-    find_primary_metrics,
-    read_item_scores,
-    read_training_draws,
-)
+from emb_pipeline.pipelines.gathering import Scores, read_run
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.run_decision import (
-    RunScores,
     decide_tasks,
     decide_under_budgets,
     find_sufficient_sizes,
@@ -44,7 +35,7 @@ def decide_on_embedding(
     ``cutoffs`` are those that the options require, if any. ``after`` is what was timed last: nothing is decided while
     something is still being timed.
     """
-    known, run = read_facts(facts), _read_run(scores, times, cutoffs)
+    known, run = read_facts(facts), read_run(scores, times, cutoffs)
     decision, relaxations, of_all = decide_tasks(run, list_candidates(known), options, report.resampling)
     if not decision.empty:
         languages = find_pretrained_languages(known, run.cells)
@@ -64,7 +55,7 @@ def try_budgets(
 ) -> pd.DataFrame:
     """Choose under every combination of budgets that makes a difference: the page offers them as sliders."""
     return decide_under_budgets(
-        _read_run(scores, times, cutoffs), list_candidates(read_facts(facts)), options, report.resampling
+        read_run(scores, times, cutoffs), list_candidates(read_facts(facts)), options, report.resampling
     )
 
 
@@ -77,16 +68,4 @@ def choose_sizes(
     **scores: Scores,
 ) -> pd.DataFrame:
     """Choose the smallest size that is not inferior to the best, for each embedding of several sizes on each task."""
-    return find_sufficient_sizes(_read_run(scores, times), read_facts(facts), options, report.resampling)
-
-
-def _read_run(scores: Mapping[str, Scores], times: pa.Table, cutoffs: pa.Table | None = None) -> RunScores:
-    return RunScores(
-        read_item_scores(scores),
-        read_training_draws(scores),
-        concatenate_tables(scores, "cells"),
-        concatenate_tables(scores, "label_draws"),
-        times.to_pandas(),
-        find_primary_metrics(scores),
-        pd.DataFrame() if cutoffs is None else cutoffs.to_pandas(),
-    )
+    return find_sufficient_sizes(read_run(scores, times), read_facts(facts), options, report.resampling)

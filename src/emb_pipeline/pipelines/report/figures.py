@@ -19,6 +19,7 @@ from emb_pipeline.reporting.sections.scores.labels import plot_learning_curves
 from emb_pipeline.reporting.sections.scores.leaderboards import plot_leaderboard
 from emb_pipeline.reporting.sections.scores.matrices import plot_operations
 from emb_pipeline.reporting.sections.scores.methods import plot_methods
+from emb_pipeline.reporting.sections.scores.periods import plot_periods
 from emb_pipeline.reporting.sections.scores.search import plot_searches
 from emb_pipeline.reporting.shown import limit_leaderboard
 from emb_pipeline.reporting.wording import name_labels
@@ -45,6 +46,11 @@ def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Fig
 def draw_learning_curve(curves: pa.Table, zero_shot: pa.Table, task: str, kind: str) -> go.Figure:
     """Draw the primary metric against the number of labels."""
     return plot_learning_curves(curves.to_pandas(), task, labels=name_labels(kind), zero_shot=zero_shot.to_pandas())
+
+
+def draw_periods(periods: pa.Table, choices: pa.Table, task: str) -> go.Figure:
+    """Draw the primary metric by period."""
+    return plot_periods(periods.to_pandas(), choices.to_pandas(), task)
 
 
 def draw_search(searches: pa.Table, task: str) -> go.Figure:

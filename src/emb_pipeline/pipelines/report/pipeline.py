@@ -4,7 +4,8 @@
 examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen, rare_values ───┼──► figures ──► report_page
 <origin>.scores, examples@<task> ──► pair_outcomes, item_examples ─────────────────┤
                                  ├─► label_purity ──► closeness ───────────────────┤
-                                 └─► cutoffs (with decision) ──────────────────────┤
+                                 ├─► cutoffs (with decision) ──────────────────────┤
+                                 └─► periods, period_choices ──────────────────────┤
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take is in the leaderboard; all of it waits for what `measure` times.
@@ -19,7 +20,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import closeness, cutoffs, figures, items, nodes, page, vectors
+from emb_pipeline.pipelines.report import closeness, cutoffs, figures, items, nodes, page, periods, vectors
 from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.kind import Kind
@@ -42,6 +43,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         *_tables(scores, tasks),
         *_closeness(scores, tasks, definitions),
         _cutoffs(scores, tasks, definitions),
+        _over_time(scores, tasks),
         *_examine_vectors(experiment, scores),
         *_figures(experiment),
     ]
@@ -72,6 +74,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             "request_times": REQUEST_TIMES,
             "last_timed": name_last_timed(experiment),
             **decided,
+            "required_cutoffs": "required_cutoffs",
             **scores,
             **corpora,
         },
@@ -194,6 +197,13 @@ def _cutoffs(scores: Mapping[str, str], tasks: Mapping[str, str], definitions: M
     return node(cutoffs.measure_cutoffs, takes, "cutoffs", name="measure_cutoffs")
 
 
+def _over_time(scores: Mapping[str, str], tasks: Mapping[str, str]) -> Node:
+    takes = {"options": "params:drift", "report": "params:report", "decision": "params:decision"}
+    takes |= {"facts": "embedding_facts", "times": "request_times", "cutoffs": "required_cutoffs", "after": "last_timed"}
+    takes |= {name: name for name in (*scores, *tasks)}
+    return node(periods.measure_over_time, takes, ["periods", "period_choices"], name="measure_over_time")
+
+
 def _examine_vectors(experiment: Experiment, scores: Mapping[str, str]) -> list[Node]:
     examined = [task for task, kind in experiment.tasks.items() if KINDS[kind].examine]
     takes = {"folders": "params:folders", "seed": "params:seed", "after": "last_timed", **{name: name for name in scores}}
@@ -211,11 +221,7 @@ def _examine_vectors(experiment: Experiment, scores: Mapping[str, str]) -> list[
 
 
 def _figures(experiment: Experiment) -> list[Node]:
-    of_tasks = [
-        step
-        for task, kind in experiment.tasks.items()
-        for step in _figures_of(task, KINDS[kind], task in experiment.curves, task in experiment.corrupted_on)
-    ]
+    of_tasks = [step for task, kind in experiment.tasks.items() for step in _figures_of(experiment, task, KINDS[kind])]
     return [
         *of_tasks,
         node(figures.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
@@ -226,16 +232,19 @@ def _figures(experiment: Experiment) -> list[Node]:
     ]
 
 
-def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> list[Node]:
+def _figures_of(experiment: Experiment, task: str, kind: Kind) -> list[Node]:
     name = f"params:tasks.{task}.name"
     drawn = [f"{task}_{figure}_figure" for figure in figures.TASK_FIGURES]
     steps = [node(figures.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
-    if has_curve:
+    if task in experiment.curves:
         of_curve = ["learning_curves", "zero_shot", name, f"params:tasks.{task}.kind"]
         steps.append(node(figures.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
     if "search" in kind.requires:
         steps.append(node(figures.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
-    if is_corrupted:
+    if task in experiment.timed:
+        over_time = ["periods", "period_choices", name]
+        steps.append(node(figures.draw_periods, over_time, f"{task}_periods_figure", name=f"draw_{task}_periods"))
+    if task in experiment.corrupted_on:
         steps.append(
             node(figures.draw_corruption, ["effects", name], f"{task}_corruption_figure", name=f"draw_{task}_corruption")
         )

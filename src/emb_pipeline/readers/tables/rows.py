@@ -44,7 +44,7 @@ def require_named_split(file: NamedFile, source: TabularSource) -> None:
     if source.split is not None or source.splits is not None:
         return
     of_sample = source.sample.by if source.sample else None
-    named = {*source.text_columns, source.label, source.id, source.group, of_sample}
+    named = {*source.text_columns, source.label, source.id, source.group, source.time, of_sample}
     try:
         columns = column_names(file, source, _ROWS_WITH_ALL_COLUMNS)
     except DataError:  # said with all other faults when the rows are read

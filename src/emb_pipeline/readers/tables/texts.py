@@ -21,6 +21,8 @@ def read_documents(source: TabularSource, raw: Path, project: Path, bad: BadRows
     """Stream id and text of each row that the sample takes."""
     if source.features is not None:
         raise DataError(source.origin, "a corpus is text: it has no 'features'", "leave 'features' out")
+    if source.time is not None:
+        raise DataError(source.origin, "texts of a corpus have no scores by period", "leave 'time' out: it is for tasks")
     columns = source.text_columns
     seen: set[int] = set()
     for file in named_files(source, raw, project):
@@ -52,7 +54,7 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
             features = () if source.features is None else source.features.names
-            further = (source.id, source.split_column, source.group, *features)
+            further = (source.id, source.split_column, source.group, source.time, *features)
             for number, (*texts, label), given in _sample_rows(file, source, columns, further, bad):
                 place = f"{file.name}, row {number}"
                 example_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
@@ -66,12 +68,11 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
                 group = None if source.group is None else given[source.group]
                 if source.merge_labels is not None:
                     label = source.merge_labels.get(label.strip(), label)
-                if source.features is None:
-                    yield place, example_id, join_columns(texts), label, split, group
-                    continue
                 values = {name: given[name].strip() for name in features}
                 text = join_columns(texts) if source.text_columns else write_row(values.items())
-                yield place, example_id, text, label, split, group, values
+                if source.time is not None:
+                    values |= {source.time: given[source.time].strip()}
+                yield place, example_id, text, label, split, group, *([values] if values else [])
 
 
 def _sample_rows(

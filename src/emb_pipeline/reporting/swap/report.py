@@ -22,7 +22,8 @@ from emb_pipeline.reporting.wording import (
     write_value,
 )
 from emb_pipeline.statistics.costs import label_of
-from emb_pipeline.statistics.swap.parts import FEWEST_OF_PART, Gain
+from emb_pipeline.statistics.intervals.simultaneous import FEWEST_OF_PART
+from emb_pipeline.statistics.swap.parts import Gain
 
 _SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|~$&"})
 

@@ -199,9 +199,47 @@ def keep_in_range(
         deviations[:, at_end] = quantiles
         ratios[:, at_end] = quantiles**2 / numbers
         places, variances = np.where(at_end, places.round(), places), np.where(at_end, 0.0, variances)
-    half = np.sqrt(ratios * (variances + ratios / 4))
-    moved: np.ndarray = low + width * (places + ratios / 2 + np.sign(deviations) * half) / (1 + ratios)
+    moved: np.ndarray = low + width * _solve_score(places, variances, ratios, np.sign(deviations))
     return np.asarray(np.clip(moved, *bounds))
+
+
+def move_ends_into_range(
+    values: np.ndarray,
+    halves: np.ndarray,
+    quantiles: np.ndarray,
+    bounds: tuple[float, float],
+    *,
+    n_groups: float | np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move the ends of symmetric intervals so that none leaves the metric's range, as `keep_in_range` moves values.
+
+    Parameters
+    ----------
+    values, halves : ndarray of shape (n_systems,)
+        The metric itself, and half the width of its interval.
+    quantiles : ndarray of shape (n_systems,)
+        Half the width in standard errors: what counts at an end of the range, where nothing varies.
+    bounds, n_groups
+        As of `keep_in_range`.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n_systems,)
+    """
+    low, width = bounds[0], bounds[1] - bounds[0]
+    places = np.clip((np.asarray(values, dtype=np.float64) - low) / width, 0, 1)
+    at_end = (places < _AT_THE_END) | (places > 1 - _AT_THE_END)
+    variances = np.where(at_end, 1.0, places * (1 - places))
+    ratios = np.where(at_end, np.square(quantiles) / n_groups, np.square(halves / width) / variances)
+    places, variances = np.where(at_end, places.round(), places), np.where(at_end, 0.0, variances)
+    below, above = (low + width * _solve_score(places, variances, ratios, sign) for sign in (-1, 1))
+    return np.clip(below, *bounds), np.clip(above, *bounds)
+
+
+def _solve_score(places: np.ndarray, variances: np.ndarray, ratios: np.ndarray, signs: np.ndarray | int) -> np.ndarray:
+    """Solve for the share whose score statistic has this square, on this side of a measured one [Wilson 1927]."""
+    half = np.sqrt(ratios * (variances + ratios / 4))
+    return np.asarray((places + ratios / 2 + signs * half) / (1 + ratios))
 
 
 def _spread_shares(resampled: np.ndarray) -> np.ndarray:

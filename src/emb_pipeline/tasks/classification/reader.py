@@ -15,7 +15,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.classification.sources import LABELED_TEXTS, READERS
-from emb_pipeline.tasks.examples.columns import FeatureValues
+from emb_pipeline.tasks.examples.columns import FurtherValues
 from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
@@ -148,7 +148,7 @@ def check_first_rows(source: ClassificationSource, raw: Path, project: Path) -> 
 def _check_examples(
     source: ClassificationSource, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
 ) -> _Examples:
-    examples = _Examples(getattr(source, "labels", None), FeatureValues(source))
+    examples = _Examples(getattr(source, "labels", None), FurtherValues(source))
     found = LABELED_TEXTS[source.reader].read_labeled_texts(source, raw, project, bad)
     for place, example_id, text, label, split, group, *values in islice(found, at_most):
         if bad.leaves_out_empty and not (text.strip() and label.strip()):
@@ -164,7 +164,7 @@ def _check_examples(
 class _Examples:
     """Labelled texts, each checked as it comes."""
 
-    def __init__(self, labels: Sequence[str] | None, features: FeatureValues) -> None:
+    def __init__(self, labels: Sequence[str] | None, features: FurtherValues) -> None:
         self._labels = None if labels is None else set(labels)
         self._features = features
         self._rows: list[tuple[str, str, str, str | None, str | None, dict[str, Any]]] = []

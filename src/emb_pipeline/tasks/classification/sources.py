@@ -54,6 +54,8 @@ class TransferSource(Source):
             raise ValueError(f"train has the tokenizer {of_train} and test {of_test}: give both the same one")
         if any(getattr(part, "features", None) is not None for part in (self.train, self.test)):
             raise ValueError("a transfer is one of texts: leave 'features' out of both parts")
+        if getattr(self.train, "time", None) and not getattr(self.test, "time", None):
+            raise ValueError("'time' is of texts that are tested on: name the column of the test part, or leave it out")
         return self
 
     @property
@@ -61,6 +63,11 @@ class TransferSource(Source):
         """The tokenizer of both."""
         chosen: Tokenizer = getattr(self.train, "tokenizer", "default")
         return chosen
+
+    @property
+    def time(self) -> str | None:
+        """The column with the time of the test part's texts."""
+        return getattr(self.test, "time", None)
 
     @property
     def origin(self) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.tables.times import TIME
 from emb_pipeline.tasks.classification import reader
 from emb_pipeline.tasks.classification.sources import TransferSource
 from emb_pipeline.text.seen import find_seen_texts
@@ -72,6 +73,8 @@ def _read_part(part: Any, name: str, renamed: Mapping[str, str], raw: Path, proj
     if "group" in table.column_names:
         columns["group"] = [f"{part.origin}:{group}" for group in table["group"].to_pylist()]
     made = pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
+    if TIME.name in table.column_names:
+        made = made.append_column(TIME, table[TIME.name])
     return made.take(pa.array(kept, pa.int64()))
 
 

@@ -79,6 +79,10 @@ class ExamplesReader:
         """Say whether there will be examples that an embedding can be fine-tuned on."""
         return True
 
+    def has_times(self, source: Any) -> bool:
+        """Say whether examples that are read like this have a time."""
+        return bool(getattr(source, "time", None))
+
     def requires(self, source: Any) -> frozenset[str] | None:
         """Say what an embedding must give for examples that are read like this; None: whatever the kind of task says."""
         return None

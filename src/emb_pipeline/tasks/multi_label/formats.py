@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from emb_pipeline.readers.formats.reuters import read_articles
 from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.splits import list_split_files, split_name
 from emb_pipeline.readers.tables.rows import name_label, read_values, require_named_split
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.readers.tables.values import identifier, is_missing, join_columns, text_of
 
 _LISTS = "[("
@@ -22,7 +24,7 @@ _YES, _NO = ("1", "true"), ("", "0", "false")
 
 
 class LabeledSet(NamedTuple):
-    """A text with its labels. ``place`` is for messages; split and group are None where the source has none."""
+    """A text with its labels. ``place`` is for messages; split, group and time are None where the source has none."""
 
     place: str
     example_id: str
@@ -30,6 +32,7 @@ class LabeledSet(NamedTuple):
     labels: tuple[str, ...]
     split: str | None
     group: str | None
+    time: datetime | None = None
 
 
 def read_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledSet]:
@@ -37,11 +40,12 @@ def read_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[L
     label_columns: Sequence[str] = source.label_columns or (source.label,)
     # The names are for the single labels of a cell, not for all of it.
     unnamed = source.model_copy(update={"label_names": None})
-    by = source.sample.by if source.sample else None
+    by, times = source.sample.by if source.sample else None, TimeColumn(source.time)
     for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
-            further = [column for column in (source.id, source.split_column, source.group, by) if column is not None]
+            named = (source.id, source.split_column, source.group, source.time, by)
+            further = [column for column in named if column is not None]
             columns = [*source.text_columns, *label_columns, *further]
             for number, values in read_values(file, unnamed, columns, bad):
                 place = f"{file.name}, row {number}"
@@ -54,11 +58,13 @@ def read_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[L
                     text = join_columns(text_of(of_row[name], place, name) for name in source.text_columns)
                     labels = _read_labels([of_row[name] for name in label_columns], source, place)
                     split = split_name(given[source.split_column], place) if source.split_column else split_of_files
+                    time = times.parse(given.get(source.time), place)
                 except DataError as error:
                     bad.take(error)
                     continue
                 example_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
-                yield LabeledSet(place, example_id, text, labels, split, given[source.group] if source.group else None)
+                group = given[source.group] if source.group else None
+                yield LabeledSet(place, example_id, text, labels, split, group, time)
 
 
 def read_reuters(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledSet]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
@@ -98,7 +99,7 @@ def read_label_sets(source: MultiLabelSource, raw: Path, project: Path, bad: Bad
     -------
     pa.Table
         example_id, text, labels (a list, perhaps empty), split (train, validation, test; null throughout where there is no
-        official split), and group, where the source has one.
+        official split), and group and time, where the source has them.
 
     Raises
     ------
@@ -113,9 +114,10 @@ def read_label_sets(source: MultiLabelSource, raw: Path, project: Path, bad: Bad
     rows = _leave_out_labels(rows, source)
     schema = EXAMPLES_SCHEMA if rows[0].group is not None else EXAMPLES_SCHEMA.remove(len(EXAMPLES_SCHEMA) - 1)
     columns = list(zip(*rows, strict=True))[1:]
-    return pa.Table.from_arrays(
+    found = pa.Table.from_arrays(
         [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=False)], schema=schema
     )
+    return TimeColumn(getattr(source, "time", None)).append(found, [row.time for row in rows], source.origin)
 
 
 def _check_examples(found: Iterable[LabeledSet], source: Any, bad: BadRows) -> list[LabeledSet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,6 +15,7 @@ from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.splits import list_split_files, split_name
 from emb_pipeline.readers.tables.rows import require_named_split, rows
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.readers.tables.values import identifier, require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
@@ -113,10 +115,11 @@ def check_labeled_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> 
 
 def _read_pairs(
     source: Any, raw: Path, project: Path, bad: BadRows
-) -> Iterator[tuple[str, str, str, bool, str | None, str | None]]:
+) -> Iterator[tuple[str, str, str, bool, str | None, str | None, datetime | None]]:
     negative: dict[str, str] = {}
     places: dict[str, str] = {}
-    further = [name for name in (source.id, source.split_column, source.group) if name is not None]
+    times = TimeColumn(source.time)
+    further = [name for name in (source.id, source.split_column, source.group, source.time) if name is not None]
     columns = (source.text_a, source.text_b, source.label, *further)
     for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
@@ -143,10 +146,11 @@ def _read_pairs(
                         raise DataError(place, f"id '{pair_id}' was used by {places[pair_id]}", "give each pair its own id")
                     split = split_name(given[source.split_column], place) if source.split_column else split_of_files
                     group = None if source.group is None else require_group(given[source.group], place)
+                    time = times.parse(given.get(source.time), place)
                 except DataError as error:
                     bad.take(error)
                     continue
                 if label != source.positive:
                     negative.setdefault(label, place)
                 places[pair_id] = place
-                yield pair_id, text_a.strip(), text_b.strip(), label == source.positive, split, group
+                yield pair_id, text_a.strip(), text_b.strip(), label == source.positive, split, group, time

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers.tables.times import TimeColumn
 
 TEXTS = ("text_a", "text_b")
 """The columns with the texts of a pair."""
@@ -23,22 +24,23 @@ def build_pairs_schema(*answers: pa.Field) -> pa.Schema:
 
 
 def build_pair_table(pairs: Sequence[Sequence[Any]], schema: pa.Schema, source: Any) -> pa.Table:
-    """Build the table of pairs, each with a value for all columns and for the group.
+    """Build the table of pairs, each with a value for all columns, for the group and for the time.
 
     Parameters
     ----------
     pairs : sequence of sequence
-        The last value is the group; it is left out where the source names no column for it.
+        The last values are group and time; each is left out where the source names no column for it.
     schema : Schema
         The other columns.
     source : PairedTexts
         Where they were read from.
     """
+    *columns, times = zip(*pairs, strict=True)
     schema = schema.append(GROUP) if source.group is not None else schema
-    columns = list(zip(*pairs, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
+    found = pa.Table.from_arrays(
+        [pa.array(column, kind.type) for column, kind in zip(columns[: len(schema)], schema, strict=True)], schema=schema
     )
+    return TimeColumn(source.time).append(found, times, source.origin)
 
 
 def require_enough_pairs(n_pairs: int, source: Any, what: str) -> None:

@@ -65,6 +65,10 @@ class RecommendationReader(ExamplesReader):
         """
         return []
 
+    def has_times(self, source: Any) -> bool:
+        """Say whether the split looks at the time of interactions."""
+        return bool(source.has_times)
+
     def requires(self, source: Any) -> frozenset[str] | None:
         """Require what the files hold besides interactions: texts of items, attributes."""
         described = source.item_file

@@ -15,7 +15,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import READERS as FORMATS
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.text_checks import require_parts
-from emb_pipeline.tasks.examples.columns import FeatureValues
+from emb_pipeline.tasks.examples.columns import FurtherValues
 from emb_pipeline.tasks.examples.copies import find_copies
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
@@ -136,7 +136,7 @@ def read_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) -> 
     schema = EXAMPLES_SCHEMA.append(GROUP) if source.group is not None else EXAMPLES_SCHEMA
     *columns, values = zip(*found, strict=True)
     made = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=False)]
-    return FeatureValues(source).add_columns(pa.Table.from_arrays(made, schema=schema), values)
+    return FurtherValues(source).add_columns(pa.Table.from_arrays(made, schema=schema), values)
 
 
 def check_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
@@ -148,7 +148,7 @@ def check_numbered_texts(source: Any, raw: Path, project: Path, bad: BadRows) ->
 def _read_rows(
     source: Any, raw: Path, project: Path, bad: BadRows
 ) -> Iterator[tuple[str, str, float, str | None, str | None, dict[str, Any]]]:
-    features = FeatureValues(source)
+    features = FurtherValues(source)
     labeled = source.model_copy(update={"label": source.target})
     places: dict[str, str] = {}
     for place, example_id, text, value, split, group, *given in FORMATS[source.reader].read_labeled_texts(

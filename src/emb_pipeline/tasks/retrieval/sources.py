@@ -13,7 +13,7 @@ from emb_pipeline.readers.formats.liveqa import LiveqaSource
 from emb_pipeline.readers.formats.medquad import MedquadSource
 from emb_pipeline.readers.formats.qmsum import QmsumSource
 from emb_pipeline.readers.mteb.source import MtebTask
-from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, SplitName, TableFormat
+from emb_pipeline.readers.options import TIME_OF_ROWS, Columns, LenientSource, PlacedSource, SplitName, TableFormat
 from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
 
@@ -21,6 +21,8 @@ OwnPassage = Literal["id", "text", "both"]
 GROUP_OF_QUERIES = (
     "column of queries whose equal values are one group, and count together in intervals and tests: the user who asked, say"
 )
+
+TIME_OF_QUERIES = TIME_OF_ROWS.replace("of the row (of a task)", "of the query")
 
 
 class PassagesSource(LenientSource):
@@ -78,6 +80,7 @@ class TablesSource(PassagesSource):
         description="column of queries that says train or test: embeddings may be fine-tuned on the former",
     )
     group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    time: str | None = Field(default=None, min_length=1, description=TIME_OF_QUERIES)
 
     @property
     def origin(self) -> str:
@@ -97,6 +100,7 @@ class BeirSource(LenientSource, PlacedSource):
     )
     title: bool = Field(default=True, description="put a passage's title before its text")
     group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    time: str | None = Field(default=None, min_length=1, description=TIME_OF_QUERIES)
     encoding: str = Field(default="utf-8", description="encoding of the files")
     exclude_self: OwnPassage | None = Field(
         default=None,
@@ -114,6 +118,7 @@ class PairsSource(LenientSource, PlacedSource):
     query: str = Field(default="query", description="column with the query")
     passage: str = Field(default="passage", description="column with the passage")
     group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    time: str | None = Field(default=None, min_length=1, description=TIME_OF_QUERIES)
     relevance: str | Literal[False] | None = Field(
         default=None,
         description="column with the grade, 0 and below for irrelevant; without one, every pair is relevant; false says so "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
@@ -18,6 +19,7 @@ from emb_pipeline.readers.formats.iob import IobSource, read_iob_sentences
 from emb_pipeline.readers.registry import Reader, build_source_type
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables.rows import read_values, require_named_split
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import (
@@ -56,10 +58,10 @@ GROUP = pa.field("group", pa.string())
 """A further column of sentences, where the source names groups."""
 DOCUMENT = pa.field("document", pa.string())
 """A further column of sentences, where files mark documents that the source does not take for groups."""
-Sentence: TypeAlias = tuple[str, int, list[str], list[str], str | None, str | None]
-"""File, row, tokens, tags, split, and group or document."""
-Tagged: TypeAlias = tuple[int, list[str], list[str], str | None, str | None]
-"""Row, tokens, tags, split, and group or document."""
+Sentence: TypeAlias = tuple[str, int, list[str], list[str], str | None, str | None, datetime | None]
+"""File, row, tokens, tags, split, group or document, and time."""
+Tagged: TypeAlias = tuple[int, list[str], list[str], str | None, str | None, datetime | None]
+"""Row, tokens, tags, split, group or document, and time."""
 
 
 class SequenceLabelingReader(ExamplesReader):
@@ -198,8 +200,8 @@ def build_sentences_table(
         Refuses the tags of the training part, with the place of the source, where nothing can be learned from them.
     """
     rows = [
-        (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
-        for name, row, tokens, tags, split, group in sentences
+        (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group, time)
+        for name, row, tokens, tags, split, group, time in sentences
     ]
     bad.raise_all()
     place = source.origin
@@ -210,10 +212,11 @@ def build_sentences_table(
     schema = SENTENCES_SCHEMA
     if any(row[5] is not None for row in rows):
         schema = schema.append(DOCUMENT if source.group is None else GROUP)
-    columns = list(zip(*rows, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+    *columns, times = zip(*rows, strict=True)
+    found = pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns[: len(schema)], schema, strict=True)], schema=schema
     )
+    return TimeColumn(getattr(source, "time", None)).append(found, times, place)
 
 
 def read_iob_rows(source: IobSource, raw: Path, project: Path, bad: BadRows) -> Iterator[Sentence]:
@@ -249,9 +252,9 @@ def read_sentences(
     groups = [(None, None)] if source.splits is None else list(source.splits.items())
     for split, glob in groups:
         for file in named_files(source, raw, project, glob=glob):
-            for row, tokens, tags, own_split, group in read(file, source, bad):
+            for row, tokens, tags, own_split, group, time in read(file, source, bad):
                 drawn = None if has_split else _draw_split(group or " ".join(tokens), source.test_share)
-                yield file.name, row, tokens, tags, split or own_split or drawn, group
+                yield file.name, row, tokens, tags, split or own_split or drawn, group, time
 
 
 def _draw_split(key: str, test_share: float) -> str:
@@ -261,7 +264,7 @@ def _draw_split(key: str, test_share: float) -> str:
 
 def _read_iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[Tagged]:
     for start, tokens, tags, document in read_iob_sentences(file, source, bad):
-        yield start, tokens, tags, None, name_group(file, source.group, document)
+        yield start, tokens, tags, None, name_group(file, source.group, document), None
 
 
 def name_group(file: NamedFile, by: str | None, document: int) -> str | None:
@@ -273,7 +276,8 @@ def name_group(file: NamedFile, by: str | None, document: int) -> str | None:
 
 def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[Tagged]:
     require_named_split(file, source)
-    further = [column for column in (source.split_column, source.group) if column]
+    times = TimeColumn(source.time)
+    further = [column for column in (source.split_column, source.group, source.time) if column]
     wanted = (source.tokens, source.tags, *further)
     for row, (tokens, tags, *given) in read_values(file, source, wanted, bad):
         place = f"{file.name}, row {row}"
@@ -282,12 +286,14 @@ def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> 
             continue
         try:
             checked = _check_tagged_tokens(tokens, tags, source, place)
-            part = split_name(str(given[0]), place) if source.split_column else None
-            group = require_group(given[-1], place) if source.group else None
+            of_row = dict(zip(further, given, strict=True))
+            part = split_name(str(of_row[source.split_column]), place) if source.split_column else None
+            group = require_group(of_row[source.group], place) if source.group else None
+            time = times.parse(of_row.get(str(source.time)), place)
         except DataError as error:
             bad.take(error)
             continue
-        yield row, *checked, part, group
+        yield row, *checked, part, group, time
 
 
 def _check_tagged_tokens(tokens: object, tags: object, source: TaggedSource, place: str) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +18,7 @@ from emb_pipeline.readers.docstrings.options import DocstringLinksSource
 from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.tables.rows import rows
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
@@ -94,7 +96,7 @@ def read_similarity(source: SimilaritySource, raw: Path, project: Path, bad: Bad
     Returns
     -------
     pa.Table
-        pair_id, text_a, text_b: string, score: float64, and group, where the source names a column for it.
+        pair_id, text_a, text_b: string, score: float64, and group and time, where the source names columns for them.
 
     Raises
     ------
@@ -141,12 +143,16 @@ def read_linked_summaries(source: DocstringLinksSource, raw: Path, project: Path
     return links.build_linked_summaries(table, max_links=source.max_links, min_tokens=source.min_tokens).cast(PAIRS_SCHEMA)
 
 
-def _read_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
+def _read_pairs(
+    source: Any, raw: Path, project: Path, bad: BadRows
+) -> Iterator[tuple[str, str, str, float, str | None, datetime | None]]:
+    times = TimeColumn(source.time)
+    further = [*([source.group] if source.group else []), *times.columns]
     for file in named_files(source, raw, project):
-        for number, (text_a, text_b, score, *group) in rows(
+        for number, (text_a, text_b, score, *given) in rows(
             file,
             source,
-            (source.text_a, source.text_b, source.score, *([source.group] if source.group else [])),
+            (source.text_a, source.text_b, source.score, *further),
             bad,
             texts_in=(source.text_a, source.text_b),
         ):
@@ -160,11 +166,12 @@ def _read_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator
             try:
                 require_filled({source.text_a: text_a, source.text_b: text_b}, place)
                 found = _score(score, place, source.score)
-                named = require_group(group[0], place) if group else None
+                group = require_group(given[0], place) if source.group else None
+                time = times.parse(given[-1] if given else "", place)
             except DataError as error:
                 bad.take(error)
                 continue
-            yield f"{file.name}:{number}", text_a.strip(), text_b.strip(), found, named
+            yield f"{file.name}:{number}", text_a.strip(), text_b.strip(), found, group, time
 
 
 def _score(value: str, place: str, column: str) -> float:

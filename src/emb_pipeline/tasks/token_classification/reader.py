@@ -82,7 +82,7 @@ def check_tags_of_rows(source: TaggedSource, raw: Path, project: Path, bad: BadR
 
 def _read_conllu_sentences(file: NamedFile, source: TaggedConlluSource, bad: BadRows) -> Iterator[Tagged]:
     for start, words, tags, document in read_conllu_sentences(file, source, bad):
-        yield start, words, tags, None, name_group(file, source.group, document)
+        yield start, words, tags, None, name_group(file, source.group, document), None
 
 
 def _require_two_tags(tags: set[str], place: str) -> None:

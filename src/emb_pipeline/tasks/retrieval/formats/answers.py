@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class PairsByWords:
         self.split_of: dict[str, str] = {}
         self.grades: dict[tuple[str, str], float] = {}
         self.groups: dict[str, str] = {}
+        self.times: dict[str, datetime | None] = {}
 
     def add(
         self,
@@ -98,6 +100,7 @@ class PairsByWords:
         grade: float = 1,
         split: str = "test",
         group: str | None = None,
+        time: datetime | None = None,
     ) -> None:
         """Take a pair in."""
         for kind, text in (("query", query), ("passage", passage)):
@@ -106,6 +109,8 @@ class PairsByWords:
         query_id = _one_of(self._queries, f"q:{pair_id}", query)
         if group is not None:
             self.groups.setdefault(query_id, group)
+        if time is not None:
+            self.times.setdefault(query_id, time)
         if self.split_of.setdefault(query_id, split) == split:
             passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
             self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
@@ -130,7 +135,7 @@ class PairsByWords:
         excluded = None if exclude_self is None else build_pairs_table(own)
         texts = build_texts_table("passage_id", passages)
         return RetrievalTables(
-            build_queries_table(queries, training, self.groups), texts, build_qrels_table(grades), excluded
+            build_queries_table(queries, training, self.groups, self.times), texts, build_qrels_table(grades), excluded
         )
 
 

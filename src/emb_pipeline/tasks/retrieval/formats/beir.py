@@ -13,8 +13,10 @@ from emb_pipeline.readers.formats.delimited import TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.tables.rows import column_names, read_identified_texts
+from emb_pipeline.readers.tables.times import TimeColumn
+from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
-from emb_pipeline.tasks.retrieval.formats.judgments import Judgment, groups_of_queries, table_judgments
+from emb_pipeline.tasks.retrieval.formats.judgments import Judgment, read_queries_column, table_judgments
 from emb_pipeline.tasks.retrieval.sources import BeirSource
 
 COLUMNS = ("query-id", "corpus-id", "score")
@@ -24,6 +26,7 @@ COLUMNS = ("query-id", "corpus-id", "score")
 def read_beir(source: BeirSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the folder of a BEIR data set [Thakur et al. 2021], without queries that no named split judges."""
     collection = _texts(source, raw, project, bad)
+    TimeColumn(source.time).require_some(collection.times.values(), source.origin)
     tested = collection.judge(_judgments(source, source.test, raw, project, bad), bad)
     training: set[str] = set()
     if source.training is not None:
@@ -58,8 +61,8 @@ def _texts(source: BeirSource, raw: Path, project: Path, bad: BadRows) -> Collec
         queries.name,
         corpus.name,
     )
-    if source.group is not None:
-        collection.groups = groups_of_queries([queries], "_id", source.group, as_json, bad)
+    collection.groups = read_queries_column([queries], "_id", source.group, require_group, as_json, bad)
+    collection.times = read_queries_column([queries], "_id", source.time, TimeColumn(source.time).parse, as_json, bad)
     return collection
 
 

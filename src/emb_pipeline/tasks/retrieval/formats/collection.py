@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.tables.times import TIME
 from emb_pipeline.tasks.examples.sample import draw_rows
 from emb_pipeline.tasks.retrieval.formats.judgments import Judgment
 from emb_pipeline.tasks.retrieval.sources import OwnPassage
@@ -29,7 +31,7 @@ class RetrievalTables:
     ----------
     queries : pa.Table
         query_id, text, split: ``test`` for those that are evaluated, ``train`` for those that may be learnt from; and
-        group, where the source names a column for it.
+        group and time, where the source names columns for them.
     passages : pa.Table
         passage_id, text.
     qrels : pa.Table
@@ -92,6 +94,7 @@ class Collection:
         self._known = (("query", queries, queries_name), ("passage", passages, passages_name))
         self.grades: dict[tuple[str, str], float] = {}
         self.groups: dict[str, str] = {}
+        self.times: dict[str, datetime | None] = {}
 
     def judge(self, judgments: Iterable[Judgment], bad: BadRows) -> set[str]:
         """Take judgments in; the ids of their queries come back."""
@@ -127,7 +130,7 @@ class Collection:
         """Build all tables."""
         own = build_own_passages(self._queries, self._passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair not in own and pair[0] in self._queries}
-        queries = build_queries_table(self._queries, training, self.groups)
+        queries = build_queries_table(self._queries, training, self.groups, self.times)
         excluded = None if exclude_self is None else build_pairs_table(own)
         return RetrievalTables(queries, build_passages_table(self._passages), build_qrels_table(grades), excluded)
 
@@ -154,13 +157,18 @@ def words_of(text: str) -> str:
 
 
 def build_queries_table(
-    queries: dict[str, str], training: Container[str], groups: Mapping[str, str] | None = None
+    queries: dict[str, str],
+    training: Container[str],
+    groups: Mapping[str, str] | None = None,
+    times: Mapping[str, datetime | None] | None = None,
 ) -> pa.Table:
     split = ["train" if query_id in training else "test" for query_id in queries]
     table = build_texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
-    if not groups:
-        return table
-    return table.append_column("group", pa.array([groups.get(query_id) for query_id in queries], pa.string()))
+    if groups:
+        table = table.append_column("group", pa.array([groups.get(query_id) for query_id in queries], pa.string()))
+    if times:
+        table = table.append_column(TIME, pa.array([times.get(query_id) for query_id in queries], TIME.type))
+    return table
 
 
 def build_passages_table(passages: dict[str, str]) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
@@ -12,13 +12,15 @@ from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, per_file
 from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.tables.rows import column_names, rows
-from emb_pipeline.readers.tables.values import identifier, require_group
+from emb_pipeline.readers.tables.values import identifier
 
 GRADES = frozenset("relevance rel score grade label judgment judgement rating gold relevant is_relevant".split())
 """Names that columns with grades have in published data sets."""
 
 GradeColumn = str | Literal[False] | None
 """A column with grades; False: every row is relevant; None: not said."""
+
+T = TypeVar("T")
 
 
 class Judgment(NamedTuple):
@@ -126,15 +128,25 @@ def grade_of(value: str, place: str, column: str) -> float:
     return grade
 
 
-def groups_of_queries(
-    files: Iterable[NamedFile], id_column: str, group: str, read_as: Callable[[NamedFile], TabularSource], bad: BadRows
-) -> dict[str, str]:
-    """Read the group of each query from files of queries."""
-    found: dict[str, str] = {}
+def read_queries_column(
+    files: Iterable[NamedFile],
+    id_column: str,
+    column: str | None,
+    parse: Callable[[str, str], T],
+    read_as: Callable[[NamedFile], TabularSource],
+    bad: BadRows,
+) -> dict[str, T]:
+    """Read a further column of each query, the group or the time, from files of queries; nothing where none is named.
+
+    ``parse`` takes a value and its place.
+    """
+    found: dict[str, T] = {}
+    if column is None:
+        return found
     for file in files:
-        for number, (query_id, value) in rows(file, read_as(file), (id_column, group), bad):
+        for number, (query_id, value) in rows(file, read_as(file), (id_column, column), bad):
             try:
-                found[identifier(query_id)] = require_group(value, f"{file.name}, row {number}")
+                found[identifier(query_id)] = parse(value, f"{file.name}, row {number}")
             except DataError as error:
                 bad.take(error)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,20 +11,22 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.tables.rows import rows, table_of
+from emb_pipeline.readers.tables.times import TimeColumn
 from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.retrieval.formats.answers import PairsByWords, tables_of_answers
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.formats.judgments import grade_column, grade_of
 from emb_pipeline.tasks.retrieval.sources import PairsSource
 
-_Judged: TypeAlias = tuple[str, str, str, str, float, str, str | None]
-"""Place, id, query, passage, grade, split and group of a pair."""
+_Judged: TypeAlias = tuple[str, str, str, str, float, str, str | None, datetime | None]
+"""Place, id, query, passage, grade, split, group and time of a pair."""
 
 
 def read_pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read queries and passages from pairs, with grades or without."""
     judged = list(_pairs(source, raw, project, bad))
     bad.raise_all()
+    TimeColumn(source.time).require_some((time for *_, time in judged), source.origin)
     if source.relevance or source.splits is not None:
         return _judged_queries(source, judged)
     return tables_of_answers(judged, source)
@@ -36,10 +39,12 @@ def check_pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> 
 
 
 def _pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> Iterator[_Judged]:
-    """Stream place, id, query, passage, grade, split and group of each pair that can be used."""
+    """Stream place, id, query, passage, grade, split, group and time of each pair that can be used."""
+    times = TimeColumn(source.time)
     # Test comes before train: a query of both is evaluated, and not trained on.
     groups = [("test", source.files)] if source.splits is None else sorted(source.splits.items())
     ids = (source.query, source.passage)
+    further = [column for column in (source.group, source.time) if column is not None]
     for split, glob in groups:
         for file in named_files(source, raw, project, glob=glob):
             table = table_of(file, source)
@@ -47,7 +52,7 @@ def _pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> Itera
             for number, (query, passage, *given) in rows(
                 file,
                 table,
-                (*ids, *([graded] if graded else []), *([source.group] if source.group else [])),
+                (*ids, *([graded] if graded else []), *further),
                 bad,
                 texts_in=ids,
             ):
@@ -60,11 +65,13 @@ def _pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> Itera
                         if not text.strip():
                             raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
                     grade = grade_of(given[0], place, str(graded)) if graded else 1.0
-                    group = require_group(given[-1], place) if source.group else None
+                    of_row = dict(zip(further, given[-len(further) :] if further else [], strict=True))
+                    group = require_group(of_row[source.group], place) if source.group else None
+                    time = times.parse(of_row.get(str(source.time)), place)
                 except DataError as error:
                     bad.take(error)
                     continue
-                yield place, f"{file.name}:{number}", query, passage, grade, split, group
+                yield place, f"{file.name}:{number}", query, passage, grade, split, group, time
 
 
 def _judged_queries(source: PairsSource, pairs: Iterable[_Judged]) -> RetrievalTables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables.rows import column_names, read_identified_texts, rows, table_of
-from emb_pipeline.readers.tables.values import identifier
+from emb_pipeline.readers.tables.times import TimeColumn
+from emb_pipeline.readers.tables.values import identifier, require_group
 from emb_pipeline.tasks.retrieval.formats.beir import COLUMNS as BEIR_COLUMNS
 from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
 from emb_pipeline.tasks.retrieval.formats.judgments import (
     Judgment,
     grade_column,
-    groups_of_queries,
+    read_queries_column,
     table_judgments,
     trec_judgments,
 )
@@ -33,9 +35,9 @@ def read_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) ->
     training = _training_queries(source, raw, project) if source.split else set()
     passages = read_passages(source, raw, project, bad)
     collection = Collection(queries, passages, source.queries, name_passages(source))
-    if source.group is not None:
-        files = _own_files(source.queries, raw, project)
-        collection.groups = groups_of_queries(files, source.query_id, source.group, read_as, bad)
+    collection.groups = _read_groups(source, raw, project, bad)
+    collection.times = _read_times(source, raw, project, bad)
+    TimeColumn(source.time).require_some(collection.times.values(), source.queries)
     for file in _own_files(source.qrels, raw, project):
         collection.judge(_judgments_of(file, source, bad), bad)
     bad.raise_all()
@@ -50,10 +52,22 @@ def check_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -
     """Check the first rows of the three files."""
     read_as = partial(table_of, source=source)
     read_identified_texts(_own_files(source.queries, raw, project), source.query_id, source.text, read_as, bad)
+    _read_groups(source, raw, project, bad)
+    _read_times(source, raw, project, bad)
     read_passages(source, raw, project, bad)
     for file in _own_files(source.qrels, raw, project):
         for _ in _judgments_of(file, source, bad):
             pass
+
+
+def _read_groups(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str]:
+    files, read_as = _own_files(source.queries, raw, project), partial(table_of, source=source)
+    return read_queries_column(files, source.query_id, source.group, require_group, read_as, bad)
+
+
+def _read_times(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> dict[str, datetime | None]:
+    files, read_as = _own_files(source.queries, raw, project), partial(table_of, source=source)
+    return read_queries_column(files, source.query_id, source.time, TimeColumn(source.time).parse, read_as, bad)
 
 
 def _judgments_of(file: NamedFile, source: TablesSource, bad: BadRows) -> Iterator[Judgment]:
