@@ -74,7 +74,6 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             "request_times": REQUEST_TIMES,
             "last_timed": name_last_timed(experiment),
             **decided,
-            "required_cutoffs": "required_cutoffs",
             **scores,
             **corpora,
         },
