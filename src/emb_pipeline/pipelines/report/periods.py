@@ -22,17 +22,19 @@ def measure_over_time(
     decision: DecisionOptions,
     facts: pa.Table,
     times: pa.Table,
-    cutoffs: pa.Table,
+    decided: pa.Table,
     after: pa.Table,
     **parts: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure scores by period, and whether the choice of earlier ones holds on the last; ``after`` all that is timed."""
     tasks = split_inputs(parts, "task_")
-    run = read_run(split_inputs(parts, "scores_"), times, cutoffs)
+    run, lacks = read_run(split_inputs(parts, "scores_"), times), decided.to_pandas()
+    lacks = lacks[lacks["lacks"].fillna("") != ""]
     return measure_periods(
         run,
         lambda task, units: find_unit_times(tasks[task], units),
         list_candidates(read_facts(facts)),
+        lacks.groupby("task")["embedding"].agg(frozenset).to_dict(),
         options,
         decision,
         report.resampling,

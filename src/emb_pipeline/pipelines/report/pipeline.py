@@ -198,7 +198,7 @@ def _cutoffs(scores: Mapping[str, str], tasks: Mapping[str, str], definitions: M
 
 def _over_time(scores: Mapping[str, str], tasks: Mapping[str, str]) -> Node:
     takes = {"options": "params:drift", "report": "params:report", "decision": "params:decision"}
-    takes |= {"facts": "embedding_facts", "times": "request_times", "cutoffs": "required_cutoffs", "after": "last_timed"}
+    takes |= {"facts": "embedding_facts", "times": "request_times", "decided": "decision", "after": "last_timed"}
     takes |= {name: name for name in (*scores, *tasks)}
     return node(periods.measure_over_time, takes, ["periods", "period_choices"], name="measure_over_time")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -62,6 +62,7 @@ def measure_periods(
     run: RunScores,
     find_times: FindTimes,
     candidates: set[str],
+    lacking: Mapping[str, Set[str]],
     drift: DriftOptions,
     decision: DecisionOptions,
     resampling: Resampling,
@@ -79,6 +80,8 @@ def measure_periods(
         Finds the times of units of a task.
     candidates : set of str
         Embeddings that may be chosen.
+    lacking : mapping of str to set of str
+        By task, those of them that the decision rule does not take, for they lack something that is required.
     drift, decision : DriftOptions, DecisionOptions
         How periods are cut; margins and budgets of the choice.
     resampling : Resampling
@@ -98,7 +101,7 @@ def measure_periods(
         periods = cut_periods(np.zeros(0, "datetime64[us]") if times is None else times, drift)
         if len(periods.periods) > 1:
             scores.append(score_periods(found, str(kinds[task]), run.metrics[task], periods, resampling))
-            rows = list(_list_choices(run, found, periods, candidates, decision, resampling))
+            rows = list(_list_choices(run, found, periods, candidates, lacking.get(task, frozenset()), decision, resampling))
             choices.append(make_table([{**row, "kind": str(kinds[task])} for row in rows], PERIOD_CHOICES))
     return pd.concat(scores, ignore_index=True), pd.concat(choices, ignore_index=True)
 
@@ -108,6 +111,7 @@ def _list_choices(
     found: TaskScores,
     periods: Periods,
     candidates: set[str],
+    lacking: Set[str],
     options: DecisionOptions,
     resampling: Resampling,
 ) -> Iterator[dict[str, object]]:
@@ -122,8 +126,11 @@ def _list_choices(
     chosen = {names[int(earlier.argmax())]: BEST}
     tested: Scored | None = None
     if has_groups:
-        decided = decide_tasks(_select(run, found, is_earlier), set(names), options, resampling)[0]
+        before, rule = _select(run, found, is_earlier), options.model_copy(update={"refuse": {}})
+        decided = decide_tasks(before, set(names), rule, resampling)[0]
         chosen = {str(decided["embedding"].iloc[0]): BEST}
+        if lacking & set(names):
+            decided = decide_tasks(before, set(names) - lacking, rule, resampling)[0]
         for name in decided.loc[decided["chosen"], "embedding"]:
             chosen.setdefault(str(name), RULE)
         ((tested, *_), _) = score_tasks(_select(run, found, is_last), set(names), options, resampling)
