@@ -10,7 +10,7 @@ CalendarUnit = Literal["year", "quarter", "month", "week", "day"]
 
 
 class DriftOptions(BaseModel):
-    """How test units with a time are parted into periods."""
+    """Options of periods that test units with a time are parted into."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
