@@ -228,8 +228,12 @@ def test_requests_are_refused_by_following_the_page(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scores_are_followed_over_time_by_following_the_page(finished: Path) -> None:
+def test_scores_are_followed_over_time_and_new_texts_compared_by_following_the_page(finished: Path) -> None:
     follow("drift.md", finished)
+    report = (finished / "drift.md").read_text(encoding="utf-8")
+    assert report.startswith("# New texts: `new.csv`") and "look like the test texts" in report
+    assert "| corpus generic | new texts | 300 |" in report
+    assert len((finished / "to_label.csv").read_text().splitlines()) > 50
     periods, choices = (
         pd.read_parquet(max((finished / f"data/08_reporting/tiny/{name}.parquet").glob("*/*.parquet")))
         for name in ("periods", "period_choices")

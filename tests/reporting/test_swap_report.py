@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emb_pipeline.reporting.swap.page import write_swap_page
+from emb_pipeline.reporting.markdown_page import write_page
 from emb_pipeline.reporting.swap.report import describe_swap, write_swap_report
 from emb_pipeline.reporting.swap.swapped import Example, Outcomes, Swapped
 from emb_pipeline.statistics.swap.common_units import CommonUnits
@@ -35,7 +35,7 @@ def _report(n_units: int = 2) -> Swapped:
 
 
 def test_texts_are_shown_and_not_read() -> None:
-    page = write_swap_page(write_swap_report([_report()]))
+    page = write_page(write_swap_report([_report()]))
     assert "<script" not in page and "<a " not in page and "<em>" not in page
     shown = "&lt;script&gt;alert(1)&lt;/script&gt; | *bold* [link](javascript:alert(1)) &amp;lt; `code`"
     assert f"<td>{shown}</td>" in page and f"<td>class: {shown}</td>" in page

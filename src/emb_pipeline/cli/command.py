@@ -43,6 +43,20 @@ class ProjectCommand(click.Command):
             raise shown from error
 
 
+class VerdictCommand(ProjectCommand):
+    """A command whose exit codes 1 and 2 are verdicts: errors, those of its options too, have 3."""
+
+    error_code = 3
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            vars(error)["exit_code"] = self.error_code
+            raise
+
+
 def find_project() -> Path:
     """Find the project that the working folder is in.
 

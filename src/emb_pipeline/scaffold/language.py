@@ -16,6 +16,8 @@ from emb_pipeline.readers.files.content import open_content
 from emb_pipeline.readers.files.named_files import NamedFile
 
 MOST_TEXTS = 200
+FEWEST_LETTERS = 60
+"""Letters from which the language of one text is guessed."""
 _MOST_LINES, _LONGEST_LINE = 4000, 2000
 _FEWEST_LETTERS = 200
 """Letters from which a guess can be trusted: shorter texts are joined."""
@@ -87,6 +89,14 @@ def find_language(texts: Iterable[str]) -> Language | None:
         return None
     name, n = found.most_common(1)[0]
     return Language(name, n / found.total(), found.total())
+
+
+def guess_language(text: str) -> str | None:
+    """Guess the language of one text; None of one that is too short for it."""
+    if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
+        return None
+    found = find_language([text])
+    return None if found is None else found.name
 
 
 def sample_texts(files: Sequence[Described], columns: Sequence[str], project: Path) -> list[str]:

@@ -56,7 +56,7 @@ def measure_coverage(encoder: object, tables: Mapping[str, pa.Table]) -> Coverag
     Coverage or None
         None for an embedding without a vocabulary of words (a transformer, TF-IDF), and for a task without text.
     """
-    vectors = _find_word_vectors(encoder)
+    vectors = find_word_vectors(encoder)
     if vectors is None:
         return None
     found = [part for name in tables for part in _count_words(tables, name, vectors)]
@@ -73,13 +73,14 @@ def measure_coverage(encoder: object, tables: Mapping[str, pa.Table]) -> Coverag
     return Coverage(1 - n_unknown / sum(counts.values()), 1 - len(unknown) / len(counts), unknown[:_EXAMPLES])
 
 
-def _find_word_vectors(encoder: object) -> TokenVectors | None:
+def find_word_vectors(encoder: object) -> TokenVectors | None:
+    """Find the word vectors in an encoder; None in one without a vocabulary of words."""
     if isinstance(encoder, PooledEncoder):
         return encoder.vectors
     for part in ("unstored", "base", "text"):
         other = getattr(encoder, part, None)
         if other is not None and other is not encoder:
-            return _find_word_vectors(other)
+            return find_word_vectors(other)
     return None
 
 
@@ -94,7 +95,7 @@ def _count_words(tables: Mapping[str, pa.Table], name: str, vectors: TokenVector
         tokens, numbers = values.field("values").to_pylist(), values.field("counts").to_numpy()
         parts = TokenIds.of(tokens)
         n_words = np.diff(parts.starts)
-        n_known = np.concatenate([[0], np.cumsum(_measure_known(parts.words, vectors)[parts.ids])])
+        n_known = np.concatenate([[0], np.cumsum(find_known_words(parts.words, vectors)[parts.ids])])
         are_known = n_known[parts.starts[1:]] > n_known[parts.starts[:-1]]
         kept = np.flatnonzero(n_words)
         return [([tokens[row] for row in kept.tolist()], numbers[kept], are_known[kept])]
@@ -105,11 +106,12 @@ def _count_words(tables: Mapping[str, pa.Table], name: str, vectors: TokenVector
             numbers = np.bincount(ids.ids, minlength=len(ids.words))
             occurring = np.flatnonzero(numbers)
             words = [ids.words[row] for row in occurring.tolist()]
-            counted.append((words, numbers[occurring], _measure_known(words, vectors)))
+            counted.append((words, numbers[occurring], find_known_words(words, vectors)))
     return counted
 
 
-def _measure_known(words: Sequence[str], vectors: TokenVectors) -> np.ndarray:
+def find_known_words(words: Sequence[str], vectors: TokenVectors) -> np.ndarray:
+    """Tell which words have a vector: shape (n_words,), bool."""
     blocks = [words[start : start + _WORDS_AT_A_TIME] for start in range(0, len(words), _WORDS_AT_A_TIME)]
     return np.concatenate([np.zeros(0, bool), *(vectors.lookup(block)[1] > 0 for block in blocks)])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from emb_pipeline.cli.command import ProjectCommand, open_use_case
+from emb_pipeline.cli.command import VerdictCommand, open_use_case
 from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate, take_deployed_and_candidate
 from emb_pipeline.datasets.mlflow.models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
@@ -20,21 +20,7 @@ from emb_pipeline.statistics.swap.common_units import join_units
 from emb_pipeline.statistics.swap.gate import GateRules, judge_candidate
 
 
-class GateCommand(ProjectCommand):
-    """A command whose exit codes 1 and 2 are verdicts: errors, those of its options too, have 3."""
-
-    error_code = 3
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the options."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            vars(error)["exit_code"] = self.error_code
-            raise
-
-
-@click.command("gate", cls=GateCommand)
+@click.command("gate", cls=VerdictCommand)
 @take_deployed_and_candidate
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True), help="By default that of the decision.")
 @click.option("--level", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), help="By default that of the report.")

@@ -21,15 +21,15 @@ from emb_pipeline.deployment.swap.compare import COSTS, Candidate, compare_swap
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import Folders
-from emb_pipeline.reporting.swap.page import write_swap_page
+from emb_pipeline.reporting.markdown_page import require_report_name, write_report
 from emb_pipeline.reporting.swap.report import describe_swap, write_swap_report
-from emb_pipeline.scaffold.language import find_language
+from emb_pipeline.scaffold.language import guess_language
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.periods.options import DriftOptions
 from emb_pipeline.tasks.registry import KINDS
 
-FEWEST_LETTERS, MOST_TEXTS = 60, 2000
-"""Letters from which the language of one text is guessed, and test items of which it is."""
+MOST_TEXTS = 2000
+"""Test items of which the language is guessed."""
 
 
 @click.command("swap", cls=ProjectCommand)
@@ -54,8 +54,7 @@ def command(
     The gain, overall and on parts of the test items; items won and lost; neighbors that stay; what it takes to encode the
     collection again; and what is lost where the old index is kept and vectors are mapped.
     """
-    if file is not None and file.suffix not in (".md", ".html"):
-        raise DataError(f"--to {file}", "is neither Markdown nor HTML", "end its name in .md or .html")
+    require_report_name(file)
     with open_use_case(use_case) as context:
         catalog, params = context.catalog, context.params
         options, drift = ReportOptions.model_validate(params["report"]), DriftOptions.model_validate(params["drift"])
@@ -73,16 +72,14 @@ def command(
                     options.resampling,
                     n_items=items,
                     n_examples=examples,
-                    find_language=_guess_language if len(each.units["unit_id"].unique()) <= MOST_TEXTS else None,
+                    find_language=guess_language if len(each.units["unit_id"].unique()) <= MOST_TEXTS else None,
                     drift=drift,
                 )
             )
     for one in swapped:
         click.echo(describe_swap(one))
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = write_swap_report(swapped)
-        file.write_text(write_swap_page(text) if file.suffix == ".html" else text, encoding="utf-8")
+        write_report(file, write_swap_report(swapped))
         click.echo(f"The report: {file}")
 
 
@@ -126,11 +123,3 @@ def _load_times(catalog: Any) -> pd.DataFrame:
         return pd.DataFrame({"task": [], "embedding": []})
     times: pd.DataFrame = catalog.load(name).to_pandas()
     return times
-
-
-def _guess_language(text: str) -> str | None:
-    """Guess the language of one text; None of one that is too short for it."""
-    if sum(map(str.isalpha, text)) < FEWEST_LETTERS:
-        return None
-    found = find_language([text])
-    return None if found is None else found.name

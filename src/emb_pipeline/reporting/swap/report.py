@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from emb_pipeline.reporting.markdown_page import escape, write_table
 from emb_pipeline.reporting.swap.swapped import Example, KeptIndexScores, Outcomes, Searched, Swapped
 from emb_pipeline.reporting.wording import (
     NOTHING,
@@ -25,8 +26,6 @@ from emb_pipeline.statistics.costs import label_of
 from emb_pipeline.statistics.intervals.simultaneous import FEWEST_OF_PART
 from emb_pipeline.statistics.swap.parts import Gain
 
-_SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|~$&"})
-
 
 def write_swap_report(swapped: Sequence[Swapped]) -> str:
     """Write the report of all tasks."""
@@ -34,7 +33,7 @@ def write_swap_report(swapped: Sequence[Swapped]) -> str:
     lines = [f"# {', '.join(map(write_code, deployed))} → {write_code(candidate)}", ""]
     lines += [f"- {describe_swap(each)}" for each in swapped]
     for each in swapped:
-        lines += ["", f"## {_escape(each.task)}", "", *_write_gains(each), *_write_outcomes(each), *_write_neighbors(each)]
+        lines += ["", f"## {escape(each.task)}", "", *_write_gains(each), *_write_outcomes(each), *_write_neighbors(each)]
         lines += [*_write_costs(each), *_write_kept_index(each)]
     return "\n".join(lines) + "\n"
 
@@ -77,8 +76,8 @@ def _write_gains(swapped: Swapped) -> list[str]:
         "",
     ]
     rows = [("all", *_write_gain(swapped.gain, metric))]
-    rows += [(f"{_escape(each.by)}: {_escape(each.part)}", *_write_gain(each, metric)) for each in swapped.parts]
-    lines += _write_table(("part", units, "deployed", "candidate", "gain", "interval", "p"), rows, "lrrrrll")
+    rows += [(f"{escape(each.by)}: {escape(each.part)}", *_write_gain(each, metric)) for each in swapped.parts]
+    lines += write_table(("part", units, "deployed", "candidate", "gain", "interval", "p"), rows, "lrrrrll")
     if swapped.parts:
         tested = sum(each.p == each.p for each in swapped.parts)
         lines += [
@@ -119,14 +118,14 @@ def _write_outcomes(swapped: Swapped) -> list[str]:
 def _write_examples(examples: Iterable[Example], outcomes: Outcomes) -> list[str]:
     rows = [
         (
-            _escape(each.text),
-            _escape(each.answer),
+            escape(each.text),
+            escape(each.answer),
             write_value(each.deployed, outcomes.metric),
             write_value(each.candidate, outcomes.metric),
         )
         for each in examples
     ]
-    return _write_table(("text", "right", "deployed", "candidate"), rows, "llrr")
+    return write_table(("text", "right", "deployed", "candidate"), rows, "llrr")
 
 
 def _write_neighbors(swapped: Swapped) -> list[str]:
@@ -143,14 +142,14 @@ def _write_neighbors(swapped: Swapped) -> list[str]:
             )
             for each in swapped.neighbors
         ]
-        lines += _write_table(("nearest of", "among", "k", "share that stays", "interval", "by chance"), rows, "llrrlr")
+        lines += write_table(("nearest of", "among", "k", "share that stays", "interval", "by chance"), rows, "llrrlr")
     return [*lines, *_write_note(swapped, "neighbors")]
 
 
 def _write_costs(swapped: Swapped) -> list[str]:
     encoding = swapped.encoding
     rows = [(label_of(name), *(write_cost(name, value) for value in both)) for name, both in swapped.costs.items()]
-    lines = ["", "### Costs", "", *_write_table(("cost", "deployed", "candidate"), rows, "lrr"), ""]
+    lines = ["", "### Costs", "", *write_table(("cost", "deployed", "candidate"), rows, "lrr"), ""]
     if encoding.seconds == encoding.seconds:
         price = write_price(encoding.usd) if encoding.usd == encoding.usd else "a price that is not known"
         lines.append(
@@ -195,19 +194,8 @@ def _write_searches(
             cells.append(f"{write_difference(gain.gain, metric)} {interval}".rstrip())
         rows.append(tuple(cells))
     header = ("map", first, name_metric(metric), "against deployed alone", "against candidate alone")
-    return _write_table(header, rows, "lrrll")
+    return write_table(header, rows, "lrrll")
 
 
 def _write_note(swapped: Swapped, section: str) -> list[str]:
     return [f"Not measured: {swapped.notes[section]}."] if section in swapped.notes else []
-
-
-def _write_table(header: Sequence[str], rows: Iterable[Sequence[str]], alignment: str) -> list[str]:
-    marks = {"l": "---", "r": "---:"}
-    lines = [f"| {' | '.join(header)} |", f"|{'|'.join(marks[each] for each in alignment)}|"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _escape(text: str) -> str:
-    """Escape what Markdown or HTML would read in a text."""
-    return " ".join(text.split()).translate(_SPECIAL)

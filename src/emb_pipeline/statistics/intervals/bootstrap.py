@@ -29,6 +29,7 @@ def bootstrap_means(
     n_resamples: int,
     rng: np.random.Generator,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
     discordant: bool = False,
 ) -> np.ndarray:
     """Means of resampled units, the same resamples for all systems.
@@ -43,6 +44,8 @@ def bootstrap_means(
         Source of the resamples.
     groups : ndarray of shape (n_units,), optional
         Units of a group are drawn together (cluster bootstrap); the mean stays the mean over units.
+    weights : ndarray of shape (n_units,), optional
+        How much each unit counts: the mean is ``Σ w x / Σ w``, a ratio whose two sums are drawn together.
     discordant : bool
         For differences between the systems: add to each system the noise of half a unit on which it differs from another
         one, of variance ``step_between(scores)² / (2 n_groups²)``. The difference of two systems that agree on every unit
@@ -78,9 +81,10 @@ def bootstrap_means(
     """
     scores = np.asarray(scores, dtype=np.float64)
     codes, n_groups = group_codes(groups, len(scores))
-    center = scores.mean(axis=0)
-    sums = sum_groups(scores - center, codes, n_groups).astype(np.float32)
-    sizes = np.bincount(codes, minlength=n_groups).astype(np.float32)
+    center = np.average(scores, axis=0, weights=weights)
+    deviating = scores - center if weights is None else (scores - center) * weights[:, None]
+    sums = sum_groups(deviating, codes, n_groups).astype(np.float32)
+    sizes = np.bincount(codes, weights, minlength=n_groups).astype(np.float32)
     terms = np.column_stack([sums, sizes])
     totals = np.concatenate([counts @ terms for counts in draw_multinomial_counts(n_groups, n_resamples, rng)]).astype(
         np.float64
@@ -88,7 +92,8 @@ def bootstrap_means(
     deviations = totals[:, :-1] / totals[:, -1:]
     if discordant:
         noise = rng.standard_normal(deviations.shape, dtype=np.float32)
-        deviations += noise * (step_between(scores) / (np.sqrt(2) * n_groups))
+        n_counted = n_groups if weights is None else compute_effective_number(sizes)
+        deviations += noise * (step_between(scores) / (np.sqrt(2) * n_counted))
     deviations *= _draw_widening(sizes, n_resamples, rng)[:, None]
     return np.asarray(center + deviations)
 
@@ -138,16 +143,19 @@ def compute_mean_intervals(
     n_resamples: int,
     rng: np.random.Generator,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
     level: float = 0.95,
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> list[Interval]:
     """Mean and interval of each system, inside its metric's bounds (`PseudoValues` know theirs); see `bootstrap_means`."""
-    means = np.asarray(scores, dtype=np.float64).mean(axis=0)
-    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
+    means = np.average(np.asarray(scores, dtype=np.float64), axis=0, weights=weights)
+    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, weights=weights)
     if isinstance(scores, PseudoValues):
         bounds = scores.bounds
     if np.isfinite(bounds).all():
-        resampled = keep_in_range(means, resampled, bounds, n_groups=group_codes(groups, len(scores))[1])
+        codes, n_groups = group_codes(groups, len(scores))
+        n_counted = n_groups if weights is None else compute_effective_number(np.bincount(codes, weights))
+        resampled = keep_in_range(means, resampled, bounds, n_groups=n_counted)
     return [compute_percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
 
 

@@ -1,0 +1,1 @@
+"""The drift report in Markdown and on the console."""
