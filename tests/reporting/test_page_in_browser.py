@@ -13,9 +13,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from emb_pipeline.reporting.markdown_page import write_page
 from emb_pipeline.reporting.report import render_report
+from emb_pipeline.reporting.swap.report import write_swap_report
 from tests.reporting.conftest import BROWSER, NEEDS_BROWSER, make_tables, report_page
 from tests.reporting.many import TASKS, many_report
+from tests.reporting.test_swap_report import make_swapped
 
 pytestmark = NEEDS_BROWSER
 PROBLEMS = """
@@ -100,6 +103,18 @@ def test_the_page_is_whole_and_accessible_folded_and_unfolded(small: Path, show:
     assert page.evaluate(UNSEEN_FOCUS) == []
     assert page.evaluate("window.problems") == []
     assert page.evaluate("performance.getEntriesByType('resource').filter((each) => !/^(data|blob):/.test(each.name))") == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_swap_report_is_accessible_and_stays_within_its_window(
+    tmp_path: Path, show: Open, width: int, scheme: str
+) -> None:
+    (tmp_path / "swap.html").write_text(write_page(write_swap_report([make_swapped()])), encoding="utf-8")
+    page = show(tmp_path / "swap.html", width=width, scheme=scheme)
+    assert describe_violations(page) == []
+    assert page.evaluate(WIDTHS) == {"overflow": 0, "tooWide": 0} and page.evaluate(UNSEEN_FOCUS) == []
+    assert page.evaluate("window.problems") == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

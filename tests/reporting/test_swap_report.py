@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from emb_pipeline.reporting.markdown_page import write_page
@@ -14,7 +16,7 @@ from emb_pipeline.statistics.swap.parts import Gain
 EVIL = "<script>alert(1)</script> | *bold* [link](javascript:alert(1)) &lt; `code`"
 
 
-def _report(n_units: int = 2) -> Swapped:
+def make_swapped(n_units: int = 2) -> Swapped:
     units = [str(number) for number in range(n_units)]
     scores = np.zeros(n_units)
     return Swapped(
@@ -35,20 +37,29 @@ def _report(n_units: int = 2) -> Swapped:
 
 
 def test_texts_are_shown_and_not_read() -> None:
-    page = write_page(write_swap_report([_report()]))
+    page = write_page(write_swap_report([make_swapped()]))
     assert "<script" not in page and "<a " not in page and "<em>" not in page
     shown = "&lt;script&gt;alert(1)&lt;/script&gt; | *bold* [link](javascript:alert(1)) &amp;lt; `code`"
     assert f"<td>{shown}</td>" in page and f"<td>class: {shown}</td>" in page
 
 
+def test_each_table_is_in_a_region_with_a_name_of_its_own() -> None:
+    page = write_page(write_swap_report([make_swapped(), make_swapped()]))
+    names = re.findall(r'role="region" aria-label="([^"]*)" tabindex="0"', page)
+    assert names[:3] == ["topic, Gain", "topic, Won and lost", "topic, Costs"] and len(names) == page.count("<table>")
+    assert len(set(names)) == len(names) == 6
+
+
 def test_what_it_says() -> None:
-    said = describe_swap(_report()).replace("\u202f", " ")
+    said = describe_swap(make_swapped()).replace("\u202f", " ")
     assert said == (
         "topic: accuracy changes by +25.0 points [10.0, 40.0] on 2 test items. 1 are won and 0 lost. "
         "Encoding 3,600,000 items takes 60.0 min and 14.4 GB."
     )
-    text = write_swap_report([_report()]).replace("\u202f", " ")
+    text = write_swap_report([make_swapped()]).replace("\u202f", " ")
     assert "(1,000 texts a second, as measured in the run), 14.4 GB for vectors, and $0.072 for a service." in text
     assert "| time of a request (median) | not measured | 1.25 ms |" in text
     assert "Not measured: no encoder." in text and "Not measured: no index." in text
-    assert "on no common test items" in describe_swap(Swapped(**{**vars(_report()), "gain": Gain("", "", 0, *[np.nan] * 3)}))
+    assert "on no common test items" in describe_swap(
+        Swapped(**{**vars(make_swapped()), "gain": Gain("", "", 0, *[np.nan] * 3)})
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,24 +114,55 @@ def load_leaderboard(catalog: Any, use_case: str) -> pd.DataFrame:
     return board
 
 
-def read_candidate(catalog: Any, params: Any, board: pd.DataFrame, candidate: str, task: str) -> ScoredCandidate:
-    """Read the scored units of the candidate on a task, and what the task is judged by.
+@dataclass(frozen=True, eq=False)
+class CandidateReader:
+    """A candidate of a use case that was run, read task by task; the scores of its origin are read once.
 
-    Raises
-    ------
-    DataError
-        The use case lacks the task, or the candidate was not scored on it.
+    Attributes
+    ----------
+    catalog, params : Any
+        Of the use case.
+    board : DataFrame
+        Its newest leaderboard.
+    name : str
+        The candidate.
     """
-    if task not in params["tasks"]:
-        reason = "something is deployed for it, but the use case lacks it"
-        raise DataError(f"task {task}", reason, suggest(task, params["tasks"]))
-    rows = board[(board["task"] == task) & board["primary"] & board["failed"].isna()]
-    if candidate not in rows["embedding"].tolist():
-        reason = f"was not scored on {task}"
-        raise DataError(f"--candidate {candidate}", reason, suggest(candidate, rows["embedding"]))
-    definition = TaskDefinition.model_validate(params["tasks"][task])
-    (row,) = rows[rows["embedding"] == candidate].to_dict("records")
-    scores = catalog.load(f"{row['origin']}.scores")["item_scores"].read()
-    tables, metric = catalog.load(f"examples@{task}"), str(row["metric"])
-    kept = build_scored_units(select_task(scores, task), KINDS[definition.kind], tables, [candidate])
-    return ScoredCandidate(kept.to_pandas(), metric, definition, dict(tables), {str(key): row[key] for key in row})
+
+    catalog: Any
+    params: Any
+    board: pd.DataFrame
+    name: str
+
+    @cached_property
+    def stored(self) -> dict[str, Any]:
+        """What is stored of the candidate's origin: item scores and encoders among it."""
+        (origin,) = self.board.loc[self.board["embedding"] == self.name, "origin"].unique()
+        stored: dict[str, Any] = self.catalog.load(f"{origin}.scores")
+        return stored
+
+    @cached_property
+    def item_scores(self) -> pa.Table:
+        """Scores of units of the candidate's origin, on all tasks."""
+        table: pa.Table = self.stored["item_scores"].read()
+        return table
+
+    def read(self, task: str) -> ScoredCandidate:
+        """Read the scored units of the candidate on a task, and what the task is judged by.
+
+        Raises
+        ------
+        DataError
+            The use case lacks the task, or the candidate was not scored on it.
+        """
+        tasks = self.params["tasks"]
+        if task not in tasks:
+            raise DataError(f"task {task}", "something is deployed for it, but the use case lacks it", suggest(task, tasks))
+        rows = self.board[(self.board["task"] == task) & self.board["primary"] & self.board["failed"].isna()]
+        if self.name not in rows["embedding"].tolist():
+            reason = f"was not scored on {task}"
+            raise DataError(f"--candidate {self.name}", reason, suggest(self.name, rows["embedding"]))
+        definition = TaskDefinition.model_validate(tasks[task])
+        (row,) = rows[rows["embedding"] == self.name].to_dict("records")
+        tables, metric = self.catalog.load(f"examples@{task}"), str(row["metric"])
+        kept = build_scored_units(select_task(self.item_scores, task), KINDS[definition.kind], tables, [self.name])
+        return ScoredCandidate(kept.to_pandas(), metric, definition, dict(tables), {str(key): row[key] for key in row})

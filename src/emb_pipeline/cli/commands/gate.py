@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from emb_pipeline.cli.command import VerdictCommand, open_use_case
-from emb_pipeline.cli.deployed import load_leaderboard, read_baselines, read_candidate, take_deployed_and_candidate
+from emb_pipeline.cli.deployed import CandidateReader, load_leaderboard, read_baselines, take_deployed_and_candidate
 from emb_pipeline.datasets.mlflow.models import tag_newest_version
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
 from emb_pipeline.deployment.gate.history import PastTest, add_test, find_level, read_history
@@ -49,10 +49,10 @@ def command(
         baselines = select_tasks(read_baselines(catalog, baseline, deployed), tasks)
         options = ReportOptions.model_validate(params["report"])
         decision = DecisionOptions.model_validate(params["decision"])
-        board = load_leaderboard(catalog, use_case)
+        reader = CandidateReader(catalog, params, load_leaderboard(catalog, use_case), candidate)
         gated = []
         for each in baselines:
-            scored = read_candidate(catalog, params, board, candidate, each.task)
+            scored = reader.read(each.task)
             units, metric, definition = scored.keep_metric(), scored.metric, scored.definition
             whole = level or options.level
             found = join_units(each.units, units, metric)

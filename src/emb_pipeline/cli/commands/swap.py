@@ -10,10 +10,10 @@ import pandas as pd
 
 from emb_pipeline.cli.command import ProjectCommand, open_use_case
 from emb_pipeline.cli.deployed import (
+    CandidateReader,
     ScoredCandidate,
     load_leaderboard,
     read_baselines,
-    read_candidate,
     take_deployed_and_candidate,
 )
 from emb_pipeline.deployment.gate.baseline import Baseline, select_tasks
@@ -58,14 +58,15 @@ def command(
     with open_use_case(use_case) as context:
         catalog, params = context.catalog, context.params
         options, drift = ReportOptions.model_validate(params["report"]), DriftOptions.model_validate(params["drift"])
-        board, times = load_leaderboard(catalog, use_case), _load_times(catalog)
+        times = _load_times(catalog)
+        reader = CandidateReader(catalog, params, load_leaderboard(catalog, use_case), candidate)
         swapped = []
         for each in select_tasks(read_baselines(catalog, baseline, deployed), tasks):
-            scored = read_candidate(catalog, params, board, candidate, each.task)
+            scored = reader.read(each.task)
             swapped.append(
                 compare_swap(
                     each,
-                    _describe_candidate(catalog, params, candidate, each, scored, board, times),
+                    _describe_candidate(reader, each, scored, times),
                     KINDS[scored.definition.kind],
                     scored.tables,
                     scored.definition.evaluation,
@@ -84,22 +85,18 @@ def command(
 
 
 def _describe_candidate(
-    catalog: Any,
-    params: Any,
-    name: str,
-    baseline: Baseline,
-    scored: ScoredCandidate,
-    board: pd.DataFrame,
-    times: pd.DataFrame,
+    reader: CandidateReader, baseline: Baseline, scored: ScoredCandidate, times: pd.DataFrame
 ) -> Candidate:
+    name = reader.name
+
     def load() -> Any:
-        encoders: StoredEncoders = catalog.load(f"{scored.row['origin']}.scores")["encoders"]
+        encoders: StoredEncoders = reader.stored["encoders"]
         stored = encoders.by_name().get(name)
         if stored is None:
             raise DataError(f"--candidate {name}", "its encoder was not stored", "run the use case again")
-        return stored.load(Folders.model_validate(params["folders"]).encodings)
+        return stored.load(Folders.model_validate(reader.params["folders"]).encodings)
 
-    both = (_find_costs(board, times, baseline.task, each) for each in (baseline.embedding, name))
+    both = (_find_costs(reader.board, times, baseline.task, each) for each in (baseline.embedding, name))
     old, new = both
     costs = {cost: (old[cost], new[cost]) for cost in COSTS}
     return Candidate(name, scored.units, scored.metric, load, costs, float(scored.row["encode_seconds"]))
