@@ -135,7 +135,7 @@ class CandidateReader:
 
     @cached_property
     def stored(self) -> dict[str, Any]:
-        """What is stored of the candidate's origin: item scores and encoders among it."""
+        """Stored results of the candidate's origin: item scores and encoders among them."""
         (origin,) = self.board.loc[self.board["embedding"] == self.name, "origin"].unique()
         stored: dict[str, Any] = self.catalog.load(f"{origin}.scores")
         return stored
