@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.errors import DataError, suggest
 from emb_pipeline.experiment.checks import check_parameters
+from emb_pipeline.experiment.choosing import ChoosingOptions, sample_tests
 from emb_pipeline.experiment.expand import merge_evaluation
 from emb_pipeline.experiment.fast import sample_tasks
 from emb_pipeline.experiment.problems import ParametersError
@@ -129,6 +130,8 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         tasks = merge_evaluation(written["task_definitions"], written.get("evaluation") or {})
         if written.get("pace") == "fast":
             tasks = sample_tasks(tasks, (written.get("fast") or {}).get("sample"))
+        if written.get("pace") == "budget":
+            tasks = sample_tests(tasks, ChoosingOptions.model_validate(written.get("choosing") or {}).outcome)
         return {**written, "embeddings": embeddings, "tasks": tasks}
 
     def _require_use_case(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from emb_pipeline.efficiency.options import IN_PROCESS
+from emb_pipeline.experiment.choosing import ChoosingOptions, list_dropped
 from emb_pipeline.experiment.grid_checks import (
     require_definitions,
     require_supported_tasks,
@@ -61,6 +62,7 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
         refuses=_find_refusals(parameters.get("decision") or {}, grid.tasks),
         timed=frozenset(task for task in grid.tasks if _has_times(parameters["tasks"][task])),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
+        dropped=_find_dropped(parameters),
     )
     require_supported_tasks(experiment)
     return experiment
@@ -69,6 +71,13 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
 def find_unused_embeddings(experiment: Experiment) -> list[EmbeddingSpec]:
     """List the embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
     return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
+
+
+def _find_dropped(parameters: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Find the cells that the rounds of a budgeted run dropped; a plain run has all."""
+    if parameters.get("pace") != "budget":
+        return frozenset()
+    return list_dropped(ChoosingOptions.model_validate(parameters.get("choosing") or {}).outcome)
 
 
 def _drawn(diagnosis: Any) -> list[str]:

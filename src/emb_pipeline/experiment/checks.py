@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import EmbPipelineError, suggest
+from emb_pipeline.experiment.choosing import keep_candidates
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.fast import keep_first
 from emb_pipeline.experiment.model import EmbeddingSpec
@@ -78,6 +79,8 @@ def check_parameters(
         raise ParametersError(problems)
     if parameters.pace == "thorough":
         return cells
+    if parameters.pace == "budget":
+        return keep_candidates(cells, parameters.choosing)
     try:
         return keep_first(cells, parameters.fast)
     except GridError as error:
@@ -212,6 +215,9 @@ def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> It
     if listed not in (*names, CONSENSUS, NONE):
         reason = f"{listed!r} is no embedding of the grid"
         yield _Found("report", "report.label_errors", reason, suggest(str(listed), [CONSENSUS, NONE, *names]))
+    for name in parameters.choosing.keep:
+        if name not in names:
+            yield _Found("choosing", "choosing.keep", f"{name!r} is no embedding of the grid", suggest(name, names))
     for option, also in (("embeddings", ()), ("beside", METHODS), ("words", METHODS), ("sparse", METHODS)):
         named = parameters.vector_search.get(option)
         for name in named if isinstance(named, list | tuple) else ():

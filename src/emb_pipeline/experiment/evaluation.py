@@ -37,8 +37,9 @@ SPARSE = "sparse"
 
 
 def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
-    """Evaluate one embedding on one task."""
+    """Evaluate one embedding on one task; where the task says so, on a part of its test units."""
     kind = KINDS[definition.kind]
+    tables = draw_unit_sample(tables, definition)
     with threadpool_limits(1):
         evaluation = kind.evaluate_embedding(
             kind.create_task(tables, definition.name),
@@ -55,6 +56,14 @@ def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition:
     _warn_of_low_coverage(evaluation.details, cell, definition)
     _warn_of_drift(evaluation.details, cell, definition)
     return build_cell_scores(evaluation, tables, cell, definition)
+
+
+def draw_unit_sample(tables: Tables, definition: TaskDefinition) -> Tables:
+    """Draw the part of a task's test units that is scored: all of them where the task does not say how many."""
+    if definition.test_share is None and definition.passage_share is None:
+        return tables
+    drawn = KINDS[definition.kind].draw_unit_sample(tables, definition.test_share, definition.passage_share)
+    return tables if drawn is None else drawn.tables
 
 
 def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingSpec, definition: TaskDefinition) -> None:

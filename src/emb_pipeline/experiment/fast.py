@@ -11,7 +11,7 @@ from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.schema import Strict
 
-Pace = Literal["thorough", "fast"]
+Pace = Literal["thorough", "fast", "budget"]
 """How much of a use case is run."""
 
 

@@ -141,6 +141,19 @@ class TaskDefinition(Strict):
         ge=50,
         description="examples to take, about, drawn by hash; all by default. Scores are those of the sample",
     )
+    test_share: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="share of the test units that is scored, in an order drawn by hash; all by default. Training texts "
+        "stay whole",
+    )
+    passage_share: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="share of the passages that is searched, next to those that answer a query; all by default",
+    )
     primary_metric: str = Field(
         default="",
         description="metric that its embeddings are ranked, compared and chosen by; by default the first of its kind",
@@ -195,6 +208,9 @@ class Experiment(Strict):
     )
     timed: frozenset[str] = Field(default=frozenset(), description="tasks whose examples have a time")
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
+    dropped: frozenset[tuple[str, str]] = Field(
+        default=frozenset(), description="(embedding, task): cells that a budgeted run has dropped"
+    )
 
     def cell_named(self, name: str) -> EmbeddingSpec:
         """Find the embedding of this name."""
@@ -235,7 +251,10 @@ class Experiment(Strict):
         return [
             task
             for task, kind in self.tasks.items()
-            if task in wanted and cell.supports(kind) and self._supports_examples(task, cell)
+            if task in wanted
+            and cell.supports(kind)
+            and self._supports_examples(task, cell)
+            and (cell.family, task) not in self.dropped
         ]
 
     def reading_tasks_of(self, cell: EmbeddingSpec) -> list[str]:

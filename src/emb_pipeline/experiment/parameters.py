@@ -19,6 +19,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.experiment.choosing import ChoosingOptions
 from emb_pipeline.experiment.expand import merge_evaluation
 from emb_pipeline.experiment.fast import FastRun, Pace
 from emb_pipeline.experiment.model import TUNING, CorpusDefinition, CorpusOptions, TaskDefinition
@@ -70,7 +71,13 @@ class Parameters(Strict):
         str, Field(coerce_numbers_to_str=True, description="name of the use case: its results are in folders of this name")
     ] = ""
     seed: int = Field(default=0, ge=0, description="seed of everything that is drawn")
-    pace: Pace = Field(default="thorough", description="fast: a first answer, of what `fast:` names")
+    pace: Pace = Field(
+        default="thorough",
+        description="fast: a first answer, of what `fast:` names; budget: what the rounds under a budget keep",
+    )
+    choosing: ChoosingOptions = Field(
+        default_factory=ChoosingOptions, description="rounds of a budgeted run: emb-pipeline run --budget"
+    )
     fast: FastRun = Field(default_factory=FastRun, description="embeddings and sample of a fast run")
     grid: Grid = Field(description="which embeddings meet which tasks; in globals.yml")
     corpora: dict[str, CorpusDefinition] = Field(default_factory=dict, description="where each corpus comes from")
@@ -156,6 +163,8 @@ def find_names(written: Mapping[str, Any], keys: Keys) -> Names:
             return Names("option", list_names(readers[reader]) if reader else own)
         case ("fast", *_):
             return Names("option", list_names(FastRun))
+        case ("choosing", *_):
+            return Names("option", list_names(ChoosingOptions))
         case ("corpus_options", *_):
             return Names("option", list_names(CorpusOptions))
     return Names("option", ())

@@ -20,6 +20,8 @@ REMAKE_STALE = "EMB_PIPELINE_REMAKE_STALE"
 
 OWN_RUNNERS = "emb_pipeline.runners"
 """Module of the project's own runners. Each says how many workers it has: ``<emb_pipeline.runners.X with 4 workers>``."""
+BUDGET, OUTCOME = "budget", "outcome"
+"""The option of a run under a budget, and the parameter below ``choosing`` that its rounds fill in."""
 _SEQUENTIAL = "SequentialRunner"
 _FLAGS = {
     "tags": "tags",
@@ -44,6 +46,8 @@ def format_kedro_command(run_params: Mapping[str, Any]) -> str:
     words = ["kedro run"]
     if run_params.get("env"):
         words.append(f"--env {run_params['env']}")
+    if (budget := _find_option(BUDGET)) is not None:
+        run_params, words = _leave_out_rounds(run_params), [*words, f"--{BUDGET} {shlex.quote(budget.written)}"]
     names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
     if chosen := [name for name in names if name and name != "__default__"]:
         words.append(f"--pipelines {','.join(chosen)}")
@@ -90,6 +94,15 @@ def find_worker_count(run_params: Mapping[str, Any]) -> int:
         return int(found.group(1))
     given = (_find_option("runner_params") or {}).get("max_workers")
     return int(given) if given else os.cpu_count() or 1
+
+
+def _leave_out_rounds(run_params: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a run under a budget what the budget's own command says: its rounds fill it in."""
+    given = dict(run_params.get("runtime_params") or {})
+    given.pop("pace", None)
+    choosing = {name: value for name, value in (given.pop("choosing", None) or {}).items() if name != OUTCOME}
+    kept = {name: value for name, value in run_params.items() if name not in ("to_outputs", "only_missing_outputs")}
+    return {**kept, "runtime_params": {**given, **({"choosing": choosing} if choosing else {})}}
 
 
 def _write_runner(run_params: Mapping[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ class Console:
 
         from emb_pipeline.datasets.mlflow.leaderboard import find_links
         from emb_pipeline.hooks.tracking.answer import find_experiments
-        from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures
+        from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures, write_rounds
 
         known = Terminal()
         terminal = Terminal(width=min(known.width, _WIDTH) if known.is_terminal else _WIDTH)
@@ -36,6 +36,8 @@ class Console:
             terminal.print(draw_leaderboards(catalog.load("leaderboard").to_pandas()))
         if "failures" in made:
             terminal.print(write_failures(catalog.load("failures").to_pandas()))
+        if "rounds" in made:
+            terminal.print(write_rounds(catalog.load("rounds").to_pandas()))
         if "decision" in made:
             terminal.print(write_decision(load_answer_tables(catalog)))
         if "leaderboard" not in made:

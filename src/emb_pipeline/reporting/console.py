@@ -12,6 +12,7 @@ from rich.text import Text
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.section import Report
+from emb_pipeline.reporting.sections.summary.chosen import list_rounds
 from emb_pipeline.reporting.sections.summary.coverage import describe_coverage, describe_cut_texts
 from emb_pipeline.reporting.sections.summary.deploy import describe_decision
 from emb_pipeline.reporting.sections.summary.failed import list_failures
@@ -65,6 +66,11 @@ def write_decision(tables: ReportTables) -> Group:
 def write_failures(failures: pd.DataFrame) -> Group:
     """Write what failed, and why."""
     return Group(*(Text(f"\n{line}", style="bold red") for line in list_failures(failures)))
+
+
+def write_rounds(rounds: pd.DataFrame) -> Group:
+    """Write what a budgeted run dropped, and whether it could decide."""
+    return Group(*(Text(f"\n{line}" if number == 0 else line) for number, line in enumerate(list_rounds(rounds))))
 
 
 def _build_task_table(leaderboard: pd.DataFrame, task: str) -> Table:

@@ -20,12 +20,13 @@ from emb_pipeline.reporting.sections.scores import (
     stack,
     users_and_items,
 )
-from emb_pipeline.reporting.sections.summary import answer, cutoffs, deploy, failed, glossary, pairs
+from emb_pipeline.reporting.sections.summary import answer, chosen, cutoffs, deploy, failed, glossary, pairs
 
 SECTIONS: tuple[Section, ...] = (
     answer.SECTION,
     deploy.SECTION,
     cutoffs.SECTION,
+    chosen.SECTION,
     failed.SECTION,
     leaderboards.SECTION,
     pairs.SECTION,

@@ -36,6 +36,7 @@ from emb_pipeline.statistics.learning_curves.zero_shot import ZERO_SHOT
 from emb_pipeline.statistics.parts_of_test import COLUMNS as RARE_VALUES
 from emb_pipeline.statistics.periods.scores import PERIODS
 from emb_pipeline.statistics.periods.table import PERIOD_CHOICES
+from emb_pipeline.statistics.rounds import ROUNDS
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
@@ -132,6 +133,7 @@ COLUMNS: Mapping[str, Schema] = {
     "vector_search": {**SEARCHES, **ORIGIN, "use_case": _TEXT},
     "matrix_operations": MATRIX_OPERATIONS,
     "failures": FAILURES,
+    "rounds": ROUNDS,
     "class_results": columns_of(CLASS_RESULTS),
     "confusions": columns_of(CONFUSIONS),
     "agreement": AGREEMENT,
@@ -195,6 +197,8 @@ class ReportTables:
         Times of dense and sparse matrix operations on the machine.
     failures : DataFrame
         Cells that could not be evaluated, and why.
+    rounds : DataFrame
+        Of a budgeted run: the parts of the test units that embeddings were scored on, and what was dropped.
     class_results, confusions : DataFrame
         Precision, recall and F1 of each class, and how often one is predicted for another.
     agreement, agreement_pairs : DataFrame
@@ -240,6 +244,7 @@ class ReportTables:
     vector_search: pd.DataFrame = field(default_factory=partial(empty_table, "vector_search"))
     matrix_operations: pd.DataFrame = field(default_factory=partial(empty_table, "matrix_operations"))
     failures: pd.DataFrame = field(default_factory=partial(empty_table, "failures"))
+    rounds: pd.DataFrame = field(default_factory=partial(empty_table, "rounds"))
     class_results: pd.DataFrame = field(default_factory=partial(empty_table, "class_results"))
     confusions: pd.DataFrame = field(default_factory=partial(empty_table, "confusions"))
     agreement: pd.DataFrame = field(default_factory=partial(empty_table, "agreement"))

@@ -24,11 +24,14 @@ class GridCells:
         letters.
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
+    dropped : DataFrame, optional
+        Cells that a budgeted run did not evaluate in full; the same columns.
     """
 
     use_case: str
     evaluated: pd.DataFrame
     failed: pd.DataFrame | None = None
+    dropped: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

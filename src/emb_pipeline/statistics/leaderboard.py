@@ -48,6 +48,7 @@ LEADERBOARD = {
     "bytes_per_item": "float64",
     "mlflow_run_id": "string",
     "failed": "string",
+    "dropped": "string",
     "tune_seconds": "float64",
     "known_tokens": "float64",
     "known_types": "float64",
@@ -140,7 +141,8 @@ def build_leaderboard(
     -------
     DataFrame with the columns of LEADERBOARD
         Sorted by task, the primary metric first, then the best embedding first. A cell that failed has one row, the last
-        of its task's primary metric: without a value, with the reason under ``failed``.
+        of its task's primary metric: without a value, with the reason under ``failed``. So has one that was dropped, under
+        ``dropped``.
 
     Raises
     ------
@@ -198,7 +200,8 @@ def build_leaderboard(
         rows += _build_rows_without_scores(
             [row for row in rows if row["task"] == scores.task], cells.evaluated, set(with_scores)
         )
-    rows += _build_failed_rows(cells.failed, metrics.primary, cells.use_case)
+    rows += _build_rows_without_value("failed", cells.failed, metrics.primary, cells.use_case)
+    rows += _build_rows_without_value("dropped", cells.dropped, metrics.primary, cells.use_case)
     rows.sort(
         key=lambda row: (
             row["task"],
@@ -298,10 +301,10 @@ def estimate_effects(
     return make_table(rows, EFFECTS)
 
 
-def _build_failed_rows(
-    failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str
+def _build_rows_without_value(
+    state: str, without: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str
 ) -> list[dict[str, object]]:
-    """Make a row of the primary metric, without a value, for each cell that failed."""
+    """Make a row of the primary metric, without a value, for each cell that failed, or was dropped: with the reason."""
     axes = ("task", "kind", "origin", "method", "dim", "embedding", "tuned", "seed")
     return [
         {
@@ -311,9 +314,9 @@ def _build_failed_rows(
             "value": float("nan"),
             "n": 0,
             "primary": True,
-            "failed": cell["reason"],
+            state: cell["reason"],
         }
-        for cell in ([] if failed is None else failed.to_dict("records"))
+        for cell in ([] if without is None else without.to_dict("records"))
     ]
 
 

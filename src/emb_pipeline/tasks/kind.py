@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from emb_pipeline.tasks.audit.lines import Check
     from emb_pipeline.tasks.cutoffs.left_out import LeftOutClasses
     from emb_pipeline.tasks.examples.reader import ExamplesReader
+    from emb_pipeline.tasks.examples.unit_sample import UnitSample
     from emb_pipeline.tasks.export.answering import Answering
     from emb_pipeline.tasks.proposal import Named, Proposal
     from emb_pipeline.tasks.splits.training_texts import TrainingTexts
@@ -94,6 +95,9 @@ class Kind:
         Whether its scores say how close vectors are, and nothing is learned: they are held against those of other tasks.
     examine : place
         Function that looks at the vectors of users and items of a task, apart from its scores; may be empty.
+    draw_tests : place
+        Function that draws a part of the test units (`emb_pipeline.tasks.examples.unit_sample`); where it is empty, a task
+        is scored whole or not at all.
     display : UnitDisplay, optional
         How its test units are shown to a reader; without it the report shows none.
     learns_from_labels : bool
@@ -124,6 +128,7 @@ class Kind:
     training_texts: str = ""
     is_intrinsic: bool = False
     examine: str = ""
+    draw_tests: str = ""
     display: UnitDisplay | None = None
     learns_from_labels: bool = True
     labels: str = field(default="labels", metadata=FOR_PEOPLE)
@@ -194,6 +199,15 @@ class Kind:
     def load_export(self) -> type[Answering]:
         """Load the class that a chosen embedding is exported as."""
         return cast("type[Answering]", _load(self.export))
+
+    def draw_unit_sample(
+        self, tables: Mapping[str, pa.Table], share: float | None, passage_share: float | None = None
+    ) -> UnitSample | None:
+        """Draw a part of the test units, and of the passages that are searched; None where the kind is scored whole."""
+        if not self.draw_tests:
+            return None
+        drawn: UnitSample = _load(self.draw_tests)(tables, share or 1.0, passage_share or 1.0)
+        return drawn
 
     def create_task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """Create the task that these tables hold.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
 """What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""
@@ -56,6 +57,15 @@ def read_predictions(stored: Mapping[str, pa.Table], example_ids: np.ndarray) ->
     values, order = stored["predictions"]["values"].to_pylist(), np.argsort(tested)
     costs = {"fit_seconds": 0.0, **stored["costs"].to_pylist()[0]}
     return TunedPredictions(tested[order], [values[row] for row in order], costs)
+
+
+def select_predictions(stored: Mapping[str, pa.Table], example_ids: np.ndarray) -> dict[str, pa.Table]:
+    """Select the predictions for some examples of a task."""
+    names = pa.array(example_ids.tolist(), pa.string())
+    return {
+        name: table.filter(pc.is_in(table["unit_id"], names)) if "unit_id" in table.column_names else table
+        for name, table in stored.items()
+    }
 
 
 def find_positions(unit_ids: Sequence[str], example_ids: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.stored_encoders import StoredEncoder, StoredEncoders
-from emb_pipeline.experiment.evaluation import CellScores, build_cell_scores, evaluate_cell
+from emb_pipeline.experiment.evaluation import CellScores, build_cell_scores, draw_unit_sample, evaluate_cell
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.pipelines.gathering import split_inputs
@@ -20,6 +20,7 @@ from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.cell_tables import CellResult, gather_embeddings, gather_tasks
 from emb_pipeline.tasks.examples import paid_texts
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.tuned_predictions import select_predictions
 
 Tables = Mapping[str, pa.Table]
 BASE_TRAINING = "base_training_"
@@ -97,7 +98,10 @@ def evaluate_paid(
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
-    evaluation = kind.score_predictions(kind.create_task(task, definition.name), predictions, definition.evaluation)
+    scored = kind.create_task(draw_unit_sample(task, definition), definition.name)
+    if definition.test_share is not None:
+        predictions = select_predictions(predictions, scored.example_ids)
+    evaluation = kind.score_predictions(scored, predictions, definition.evaluation)
     return build_cell_scores(evaluation, task, cell, definition)
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import join_maps
+from emb_pipeline.experiment.choosing import ChoosingOptions
 from emb_pipeline.pipelines.gathering import (
     Scores,
     concatenate_tables,
@@ -39,6 +40,7 @@ from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.learning_curves.zero_shot import build_zero_shot, gather_zero_shot
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.parts_of_test import score_parts
+from emb_pipeline.statistics.rounds import build_rounds_table, list_dropped_cells
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.transfer.table import TRANSFER_PAIRS, TRANSFERS, compare_domains
 from emb_pipeline.statistics.unseen import score_unseen
@@ -78,17 +80,23 @@ def make_leaderboard(
     claims: pa.Table,
     times: pa.Table,
     failures: pa.Table,
+    rounds: pa.Table,
     **scores: Scores,
 ) -> pd.DataFrame:
-    """Make the table of every metric of every cell, with interval, letters, costs and facts; of a cell that failed, why."""
+    """Make the table of every metric of every cell, with interval, letters, costs and facts.
+
+    Of a cell that failed, or that a budgeted run dropped, it says why.
+    """
     item_scores, cells = read_item_scores(scores), concatenate_tables(scores, "cells")
     latencies = times.to_pandas().melt(["task", "embedding"], list(LATENCIES), "metric", "value").dropna()
     failed = failures.to_pandas()
     failed = failed[failed["task"].notna()]
     of_failed = {task: KINDS[kind].primary_metric for task, kind in zip(failed["task"], failed["kind"], strict=True)}
+    dropped = list_dropped_cells(rounds.to_pandas(), {name: kind.unit for name, kind in KINDS.items()})
+    of_failed |= dict(zip(dropped["task"], dropped["metric"], strict=True))
     board = statistics.build_leaderboard(
         item_scores,
-        GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed),
+        GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed, dropped=dropped),
         MetricRules({**of_failed, **find_primary_metrics(scores)}, list_lower_metrics(), list_estimates()),
         options.resampling,
         claims=claims.to_pandas(),
@@ -97,6 +105,14 @@ def make_leaderboard(
     return board.merge(
         read_facts(facts)[list(FACTS)].drop(columns="origin"), on="embedding", how="left", validate="many_to_one"
     )
+
+
+def list_rounds(choosing: ChoosingOptions) -> pd.DataFrame:
+    """List what the rounds of a budgeted run found; a plain run has none."""
+    if choosing.outcome is None:
+        return build_rounds_table([], {})
+    of_run = choosing.outcome.model_dump()
+    return build_rounds_table(of_run.pop("standings"), of_run)
 
 
 def collect_failures(after: pa.Table, **scores: Scores) -> pa.Table:

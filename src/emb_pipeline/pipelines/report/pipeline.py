@@ -106,9 +106,17 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             "failures",
             name="collect_failures",
         ),
+        node(nodes.list_rounds, "params:choosing", "rounds", name="list_rounds"),
         node(
             nodes.make_leaderboard,
-            {"use_case": "params:use_case", "times": "request_times", "failures": "failures", **grid, **compared},
+            {
+                "use_case": "params:use_case",
+                "times": "request_times",
+                "failures": "failures",
+                "rounds": "rounds",
+                **grid,
+                **compared,
+            },
             "leaderboard",
             name="make_leaderboard",
         ),

@@ -16,6 +16,7 @@ from emb_pipeline.reporting.names import Names
 from emb_pipeline.reporting.results import Result, find_best_of_each
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.sections.summary.answer_figure import plot_answer
+from emb_pipeline.reporting.sections.summary.chosen import describe_rounds
 from emb_pipeline.reporting.sections.summary.coverage import (
     describe_coverage,
     describe_cut_texts,
@@ -35,6 +36,7 @@ def view(report: Report) -> dict[str, Any]:
     warnings = [
         describe_failures(tables.failures),
         describe_samples(report.run.samples, report.run.command),
+        describe_rounds(report.tables.rounds),
         describe_any_difference(tables.any_difference, level),
     ]
     known = [found for found in warnings if found is not None]
