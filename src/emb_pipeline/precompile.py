@@ -19,6 +19,7 @@ from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.statistics.comparisons.all_pairs import AllPairs, Moments
 from emb_pipeline.statistics.decision.dunnett_kernel import choose_first_shown, find_largest_leads
+from emb_pipeline.statistics.sequential.betting import find_lower_bound
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.one_vs_rest import OneVsRestRegression
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
@@ -64,11 +65,12 @@ def compile_search() -> None:
 
 
 def compile_statistics() -> None:
-    """Compare three embeddings by the loops for many: all pairs, the leads over each, and the choice by them."""
+    """Compare three embeddings by the loops for many: all pairs, the leads over each, the choice by them, early bounds."""
     moments = Moments(np.eye(3), np.zeros(3), below=None, first_below=3, smallest=0.0)
     AllPairs(moments, [], np.array([[0, 1]])).find_largest(np.eye(3, dtype=np.float32), None, [])
     find_largest_leads(np.eye(3), np.ones((3, 3)))
     choose_first_shown(np.eye(3), np.zeros((3, 3)), np.arange(3))
+    find_lower_bound(np.array([0.5]), n_total=2, lowest=0.0, highest=1.0, level=0.05)
 
 
 if __name__ == "__main__":
