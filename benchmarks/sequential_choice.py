@@ -2,8 +2,8 @@
 
     python benchmarks/sequential_choice.py
 
-Grids of embeddings on one task whose units are right or wrong (or have a graded score), with a difficulty that all share: some
-embeddings are close to the best, most are worse. Rounds score 1/32, 1/16 … and all of the units. A cell costs what its
+Grids of embeddings on one task whose units are right or wrong (or have a graded score), with a difficulty that all share:
+some embeddings are close to the best, most are worse. Rounds score 1/32, 1/16 … and all of the units. A cell costs what its
 embedding costs for a unit; these costs differ a hundredfold. Printed: grids of 100 in which the decision is that of the full
 grid, those in which an embedding was dropped that is within the margin of the best, and the share of the full grid's cost.
 
