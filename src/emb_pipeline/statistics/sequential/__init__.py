@@ -1,1 +1,1 @@
-"""What is known of a mean before all units are scored, at every moment at once."""
+"""Bounds of a mean before all units are scored, at every moment at once."""

@@ -14,7 +14,7 @@ from emb_pipeline.statistics.sequential.betting import find_lower_bound
 
 @dataclass(frozen=True)
 class EarlyRules:
-    """What embeddings are held to before all units are scored.
+    """Rules that embeddings are held to before all units are scored.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class EarlyRules:
 
 @dataclass(frozen=True)
 class EarlyStanding:
-    """What is known of an embedding so far.
+    """Standing of an embedding so far.
 
     Attributes
     ----------
