@@ -124,7 +124,6 @@ def _shortest_width(differences: np.ndarray, rules: EarlyRules) -> float:
 
 
 def _find_interval(values: np.ndarray, rules: EarlyRules) -> tuple[float, float]:
-    level = rules.level / (2 * max(rules.n_embeddings, 1))
-    of_range = {"n_total": rules.n_total, "level": level}
-    low = find_lower_bound(values, lowest=rules.lowest, highest=rules.highest, **of_range)
-    return low, -find_lower_bound(-values, lowest=-rules.highest, highest=-rules.lowest, **of_range)
+    level, n = rules.level / (2 * max(rules.n_embeddings, 1)), rules.n_total
+    low = find_lower_bound(values, n_total=n, lowest=rules.lowest, highest=rules.highest, level=level)
+    return low, -find_lower_bound(-values, n_total=n, lowest=-rules.highest, highest=-rules.lowest, level=level)
