@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pytest
 
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 from emb_pipeline.statistics.parts_of_test import COLUMNS, score_parts
 from emb_pipeline.statistics.resampling import Resampling
 from tests.statistics.test_unseen import of_cell
@@ -35,3 +38,14 @@ def test_a_part_of_one_group_has_a_score_and_no_interval() -> None:
     found = score_parts([table], parts, {"topics": "accuracy"}, RESAMPLING).set_index("part")
     assert found["value"].to_dict() == {"one": 0.5, "two": 1.0}
     assert np.isnan(found.loc["one", "ci_low"]) and found.loc["two", "ci_low"] <= 1
+
+
+def test_a_ratio_of_sums_is_that_of_the_units_of_the_part() -> None:
+    """F1 of entities on the second part is 2 of 10, and not what a line through the whole gives: below 0."""
+    numerators, denominators = np.array([10.0, 8, 9, 0, 1, 1]), np.array([10.0, 8, 10, 6, 2, 2])
+    table = of_cell("a", compute_ratio(numerators, denominators).tolist())
+    table = table.set_column(table.column_names.index("metric"), "metric", pa.repeat("f1", 6))
+    table = table.set_column(table.column_names.index("weight"), "weight", pa.array(denominators))
+    parts = {"topics": {"first": {"u0", "u1", "u2"}, "second": {"u3", "u4", "u5"}}}
+    found = score_parts([table], parts, {"topics": "f1"}, RESAMPLING).set_index("part")["value"]
+    assert found.to_dict() == pytest.approx({"first": 27 / 28, "second": 2 / 10})

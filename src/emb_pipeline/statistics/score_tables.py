@@ -21,6 +21,7 @@ from emb_pipeline.statistics.intervals.extra_variance import (
     estimate_training_variance,
     fill_in,
 )
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio, recover_numerators
 from emb_pipeline.statistics.resampling import sum_groups
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
@@ -125,7 +126,23 @@ class TaskScores:
 
     def average_families(self, metric: str) -> np.ndarray:
         """Item scores averaged over seeds: shape (n_units, n_families)."""
-        return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
+        return self._average(self.metrics[metric])
+
+    def average_families_on(self, metric: str, is_in: np.ndarray) -> np.ndarray:
+        """Item scores of some units averaged over seeds, whose means are the scores on these units: (n_units, n_families).
+
+        Of a ratio of sums the pseudo-values are made anew, of these units alone. Other metrics that are no means of item
+        scores are so to first order.
+        """
+        scores = self.metrics[metric]
+        if metric not in self.denominators:
+            return self._average(scores[is_in])
+        below = self.denominators[metric]
+        parts = zip(recover_numerators(scores, below)[is_in].T, below[is_in].T, strict=True)
+        return self._average(np.column_stack([compute_ratio(above, under) for above, under in parts]))
+
+    def _average(self, scores: np.ndarray) -> np.ndarray:
+        return np.column_stack([scores[:, columns].mean(axis=1) for columns in self.families.values()])
 
 
 def read_task_scores(

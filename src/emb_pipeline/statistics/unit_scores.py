@@ -50,7 +50,7 @@ def score_units(
     dict of task, metric, embedding and origin; and Interval
         The mean item score. Its ends are NaN where the units are of fewer groups than `FEWEST_GROUPS`.
     """
-    scores = found.average_families(metric)[is_in]
+    scores = found.average_families_on(metric, is_in)
     intervals = [Interval(float(value), np.nan, np.nan) for value in scores.mean(axis=0)]
     groups = found.groups[is_in]
     if len(np.unique(groups)) >= FEWEST_GROUPS:
