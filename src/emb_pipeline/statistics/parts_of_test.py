@@ -38,8 +38,8 @@ def score_parts(
     -------
     DataFrame of `COLUMNS`
         For each task with more than one part that is not empty, a row for each of these and each embedding, the mean of its
-        seeds: the score on the part's ``n`` units. It has no interval where there are fewer than two. For metrics that are
-        neither means of item scores nor ratios of sums it is one to first order.
+        seeds: the score on the part's ``n`` units. It has no interval where there are fewer than two. Scores are those
+        of `TaskScores.score_on`.
     """
     several = {task: named for task, named in parts.items() if sum(map(bool, named.values())) > 1}
     found = read_primary_scores(item_scores, several, metrics)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.intervals.class_metrics import AVERAGED_OVER_CLASSES, count_units_by_class
+from emb_pipeline.statistics.intervals.class_metrics import AVERAGED_OVER_CLASSES, OF_PREDICTIONS, count_units_by_class
 from emb_pipeline.statistics.intervals.dyadic import estimate_dyadic_excess
 from emb_pipeline.statistics.intervals.extra_variance import (
     ExtraVariance,
@@ -27,7 +27,8 @@ from emb_pipeline.statistics.resampling import sum_groups
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
 
-_CODES = ("label", "prediction")
+CODES = ("label", "prediction")
+"""Metrics that are no scores: the codes of the classes that a unit has, and is given."""
 _OF_CELL = ("origin", "method", "dim", "tuned", "seed")
 
 
@@ -129,17 +130,30 @@ class TaskScores:
         return self._average(self.metrics[metric])
 
     def average_families_on(self, metric: str, is_in: np.ndarray) -> np.ndarray:
-        """Item scores of some units averaged over seeds, whose means are the scores on these units: (n_units, n_families).
+        """Scores of some units averaged over seeds, as `score_on` has them: shape (n_units, n_families)."""
+        return self._average(self.score_on(metric, is_in))
 
-        Of a ratio of sums the pseudo-values are made anew, of these units alone. Other metrics that are no means of item
-        scores are so to first order.
+    def score_on(self, metric: str, is_in: np.ndarray) -> np.ndarray:
+        """Item scores of some units, whose means are the metric on these units: shape (n_units, n_embeddings).
+
+        Ratios of sums (F1 of entities), and metrics of predicted classes, are computed anew of these units alone. Metrics of
+        ranked classes (AUROC) rank them among all units, and each class counts as it does in the whole. Other metrics that
+        are no means of item scores are so to first order.
         """
         scores = self.metrics[metric]
-        if metric not in self.denominators:
-            return self._average(scores[is_in])
-        below = self.denominators[metric]
-        parts = zip(recover_numerators(scores, below)[is_in].T, below[is_in].T, strict=True)
-        return self._average(np.column_stack([compute_ratio(above, under) for above, under in parts]))
+        if metric in self.denominators:
+            below = self.denominators[metric]
+            parts = zip(recover_numerators(scores, below)[is_in].T, below[is_in].T, strict=True)
+            return np.column_stack([compute_ratio(above, under) for above, under in parts])
+        if self.labels is None or self.predictions is None or metric not in AVERAGED_OVER_CLASSES:
+            return np.asarray(scores[is_in])
+        labels = self.labels[is_in]
+        if metric in OF_PREDICTIONS:
+            return np.column_stack([OF_PREDICTIONS[metric](labels, predicted) for predicted in self.predictions[is_in].T])
+        shares = [np.bincount(each, minlength=int(self.labels.max()) + 1) / len(each) for each in (self.labels, labels)]
+        weights = np.divide(shares[0], shares[1], out=np.zeros_like(shares[0]), where=shares[1] > 0)[labels]
+        means = scores.mean(axis=0)
+        return np.asarray(means + (scores[is_in] - means) * weights[:, None])
 
     def _average(self, scores: np.ndarray) -> np.ndarray:
         return np.column_stack([scores[:, columns].mean(axis=1) for columns in self.families.values()])
@@ -300,10 +314,10 @@ def _align_cells(task: str, cells: Mapping[str, _Cell], names: _Names, training_
                 raise ValueError(f"{task}, {name}: {metric} of unit {first} is not a number")
             columns[metric].append(values[order])
             below[metric].append(weights[order])
-    scores = {metric: np.column_stack(values) for metric, values in columns.items() if metric not in _CODES}
+    scores = {metric: np.column_stack(values) for metric, values in columns.items() if metric not in CODES}
     labels = predictions = None
-    if all(metric in columns for metric in _CODES):
-        of_cells, predictions = (np.column_stack(columns[metric]).astype(np.int64) for metric in _CODES)
+    if all(metric in columns for metric in CODES):
+        of_cells, predictions = (np.column_stack(columns[metric]).astype(np.int64) for metric in CODES)
         labels = of_cells[:, 0]
         unlike = np.flatnonzero((of_cells != labels[:, None]).any(axis=0))
         if len(unlike):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from emb_pipeline.statistics.intervals.bootstrap import Interval, compute_mean_intervals
 from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
+from emb_pipeline.statistics.score_tables import CODES, TaskScores, read_task_scores
 
 FEWEST_GROUPS = 2
 """Groups of units, which are resampled together, below which there is no interval."""
@@ -20,8 +20,8 @@ FEWEST_GROUPS = 2
 def read_primary_scores(
     item_scores: Iterable[pa.Table], tasks: Collection[str], metrics: Mapping[str, str]
 ) -> dict[str, TaskScores]:
-    """Read the scores of some tasks by their primary metrics, by task."""
-    primary = {metrics[task] for task in tasks if task in metrics}
+    """Read the scores of some tasks by their primary metrics, by task; and what classes units have and are given."""
+    primary = {metrics[task] for task in tasks if task in metrics} | set(CODES)
     tables = [
         table.filter(pc.and_(_is_one_of(table["task"], tasks), _is_one_of(table["metric"], primary)))
         for table in item_scores

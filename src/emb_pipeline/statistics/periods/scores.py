@@ -55,8 +55,7 @@ def score_periods(found: TaskScores, kind: str, metric: str, periods: Periods, r
         A row for each embedding and period: the score on its ``n`` units, with the interval of a period that was
         named beforehand (``ci_low``, ``ci_high``), and with one that holds for all periods of the embedding at once
         (``together_low``, ``together_high``). A period of fewer than `FEWEST_OF_PART` units, or groups of them, has none.
-        For metrics that are neither means of item scores nor ratios of sums (F1 of entities) the score is one to first
-        order. ``n_untimed``: units without a time.
+        Scores are those of `TaskScores.score_on`. ``n_untimed``: units without a time.
     """
     together = _bound_all(found, metric, periods, resampling)
     rows = [
@@ -80,14 +79,20 @@ def score_periods(found: TaskScores, kind: str, metric: str, periods: Periods, r
     return make_table(rows, PERIODS)
 
 
+def score_by_period(found: TaskScores, metric: str, periods: Periods) -> np.ndarray:
+    """Item scores whose means over the units of a period are the scores on it: (n_units, n_families); 0 without a time."""
+    scores = np.zeros((len(periods.codes), len(found.families)))
+    for number in range(len(periods.periods)):
+        scores[periods.codes == number] = found.average_families_on(metric, periods.codes == number)
+    return scores
+
+
 def _bound_all(
     found: TaskScores, metric: str, periods: Periods, resampling: Resampling
 ) -> Mapping[str, list[tuple[float, float]]]:
     """Bound the scores of each embedding on its periods, all at once; some embeddings at a time."""
     timed, n_periods = periods.codes >= 0, len(periods.periods)
-    scores = np.zeros((len(timed), len(found.families)))
-    for number in range(n_periods):
-        scores[periods.codes == number] = found.average_families_on(metric, periods.codes == number)
+    scores = score_by_period(found, metric, periods)
     scores, codes, groups = scores[timed], periods.codes[timed], found.groups[timed]
     is_in = codes[:, None] == np.arange(n_periods)
     names, ends = list(found.families), {}

@@ -18,7 +18,7 @@ from emb_pipeline.statistics.intervals.simultaneous import FEWEST_OF_PART, Toget
 from emb_pipeline.statistics.periods.choice import BEST, RULE, UNDECIDED, hold_choice
 from emb_pipeline.statistics.periods.cut import Periods, cut_periods
 from emb_pipeline.statistics.periods.options import DriftOptions
-from emb_pipeline.statistics.periods.scores import PERIODS, score_periods
+from emb_pipeline.statistics.periods.scores import PERIODS, score_by_period, score_periods
 from emb_pipeline.statistics.periods.trend import estimate_trends
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, make_table
@@ -119,10 +119,10 @@ def _list_choices(
     if not names:
         return
     columns = [list(found.families).index(name) for name in names]
-    scores, last = found.average_families(metric)[:, columns], len(periods.periods) - 1
+    scores, last = score_by_period(found, metric, periods)[:, columns], len(periods.periods) - 1
     is_last, is_earlier = periods.codes == last, (periods.codes >= 0) & (periods.codes < last)
     has_groups = min(count_groups(found.groups, is_in) for is_in in (is_last, is_earlier)) >= FEWEST_OF_PART
-    earlier, later = (scores[is_in].mean(axis=0) for is_in in (is_earlier, is_last))
+    earlier, later = (found.average_families_on(metric, is_in)[:, columns].mean(axis=0) for is_in in (is_earlier, is_last))
     chosen = {names[int(earlier.argmax())]: BEST}
     tested: Scored | None = None
     if has_groups:
@@ -186,10 +186,23 @@ def _describe_trend(name: str, trend: Together, place: int) -> dict[str, object]
 
 
 def _select(run: RunScores, found: TaskScores, is_in: np.ndarray) -> RunScores:
-    """Select the scores of some units of a task."""
-    units = {unit for unit, wanted in zip(found.units, is_in.tolist(), strict=True) if wanted}
+    """Select the scores of some units of a task; those of the primary metric are the scores on these units."""
+    units = [unit for unit, wanted in zip(found.units, is_in.tolist(), strict=True) if wanted]
     item_scores, draws = (_select_units(table, found.task, units) for table in (run.item_scores, run.training_draws))
-    return replace(run, item_scores=item_scores, training_draws=draws, metrics={found.task: run.metrics[found.task]})
+    metric = run.metrics[found.task]
+    wanted = pc.and_(
+        pc.equal(item_scores["metric"].cast(pa.string()), metric),
+        pc.equal(pc.fill_null(item_scores["label_fraction"], 1.0), 1.0),
+    ).to_numpy()
+    rows = item_scores.filter(pa.array(wanted))
+    places, columns = (
+        pd.Index(names).get_indexer(rows[column].cast(pa.string()).to_pandas())
+        for names, column in ((units, "unit_id"), (found.embeddings, "embedding"))
+    )
+    values = item_scores["value"].to_numpy().copy()
+    values[wanted] = np.asarray(found.score_on(metric, is_in))[places, columns]
+    item_scores = item_scores.set_column(item_scores.column_names.index("value"), "value", pa.array(values))
+    return replace(run, item_scores=item_scores, training_draws=draws, metrics={found.task: metric})
 
 
 def _select_units(table: pa.Table, task: str, units: Collection[str]) -> pa.Table:
