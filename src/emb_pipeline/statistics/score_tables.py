@@ -136,9 +136,9 @@ class TaskScores:
     def score_on(self, metric: str, is_in: np.ndarray) -> np.ndarray:
         """Item scores of some units, whose means are the metric on these units: shape (n_units, n_embeddings).
 
-        Ratios of sums (F1 of entities), and metrics of predicted classes, are computed again of these units alone. Metrics of
-        ranked classes (AUROC) rank them among all units, and each class counts as it does in the whole. Other metrics that
-        are no means of item scores are so to first order.
+        Ratios of sums (F1 of entities), and metrics of predicted classes, are computed again of these units alone. Metrics
+        of ranked classes (AUROC) rank them among all units, and each class counts as it does in the whole. Other metrics
+        that are no means of item scores are so to first order.
         """
         scores = self.metrics[metric]
         if metric in self.denominators:
