@@ -24,8 +24,11 @@ def test_an_index_without_keys_finds_none() -> None:
     assert KeyIndex().find(np.array([b"a", b"b"], KEY)).tolist() == [-1, -1]
 
 
-def test_small_additions_are_merged_to_a_few_runs() -> None:
+def test_small_additions_are_merged_to_a_few_runs_and_to_one_by_a_search_for_many_keys() -> None:
     index = KeyIndex()
     for number in range(200):
         index.add(np.array([str(number)], KEY), np.array([number]))
     assert len(index._runs) == 3  # 200 = 128 + 64 + 8
+    assert index.find(np.array([b"7", b"199", b"200"], KEY)).tolist() == [7, 199, -1] and len(index._runs) == 3
+    asked = np.arange(100, 200).astype("S").astype(KEY)
+    assert index.find(asked).tolist() == list(range(100, 200)) and len(index._runs) == 1

@@ -6,13 +6,15 @@ import numpy as np
 
 KEY = np.dtype("S16")
 _Run = tuple[np.ndarray, np.ndarray]
+_MANY = 8
+"""A search for one in so many of all keys takes longer than to merge their runs."""
 
 
 class KeyIndex:
     """The place of each key; of a key that was added several times, the last one.
 
     Keys are in sorted runs. A new run takes in those before it that are no longer than it: n keys, added some at a time, are
-    copied log n times and not once for each addition. A search looks into log n runs.
+    copied log n times and not once for each addition. A search looks into log n runs; one for many keys merges them first.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,8 @@ class KeyIndex:
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Find the place of each key: shape (n_keys,), int64; -1 where there is none."""
+        if _MANY * len(keys) > sum(len(of_run) for of_run, _ in self._runs):
+            self._merge_all()
         found = np.full(len(keys), -1, dtype=np.int64)
         missing = np.arange(len(keys))
         for of_run, places in reversed(self._runs):
@@ -41,6 +45,11 @@ class KeyIndex:
             if not len(missing):
                 break
         return found
+
+    def _merge_all(self) -> None:
+        while len(self._runs) > 1:
+            newer = self._runs.pop()
+            self._runs.append(_merge(self._runs.pop(), newer))
 
 
 def _merge(older: _Run, newer: _Run) -> _Run:
