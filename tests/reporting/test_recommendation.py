@@ -150,6 +150,8 @@ def test_where_nothing_is_above_the_floor_or_nothing_fits_nothing_is_recommended
     nothing = report("none")
     nothing.tables.decision["chosen"] = False
     assert said(nothing)[""].startswith("No embedding fits all budgets.")
+    nothing.tables.decision["lacks"] = pd.Series("no cut-off keeps 5 %: few", nothing.tables.decision.index, dtype="string")
+    assert said(nothing)[""].startswith("No embedding can refuse what it cannot answer as decision.refuse asks.")
     assert [task["short"] for task in view(nothing)["tasks"]] == ["nothing to deploy yet"]
 
 

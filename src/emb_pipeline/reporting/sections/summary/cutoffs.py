@@ -112,8 +112,8 @@ def _write_probability(log_odds: float) -> str:
     missing = float(expit(-log_odds))
     return (
         f"1 \u2212 {missing:.1g}".replace("e-0", "e\u2212").replace("e-", "e\u2212")
-        if missing < 5e-4
-        else f"{1 - missing:.3f}"
+        if missing < 5e-6
+        else f"{1 - missing:.{3 if missing > 5e-4 else 5}f}"
     )
 
 

@@ -162,7 +162,7 @@ def name_best(rows: pd.DataFrame) -> str:
 
 def name_condition(rows: pd.DataFrame) -> str:
     """Name what a candidate must do to compete: keep to the budgets, or also refuse what it cannot answer."""
-    return "refuses as required" if _list_lacking(rows) else "fits the budgets"
+    return "refuses as required" if list_lacking(rows) else "fits the budgets"
 
 
 def write_languages(languages: str) -> str:
@@ -193,7 +193,7 @@ def write_excess(row: Mapping[Hashable, Any]) -> str:
 
 def write_unfit(rows: pd.DataFrame) -> Markup:
     """Say that nothing is chosen for a task: all exceed a budget, or lack something that is required."""
-    lacking = _list_lacking(rows)
+    lacking = list_lacking(rows)
     if not lacking:
         return Markup("No embedding fits all budgets.")
     return Markup("No embedding can refuse what it cannot answer as <code>decision.refuse</code> asks. Of {}: {}.").format(
@@ -201,7 +201,8 @@ def write_unfit(rows: pd.DataFrame) -> Markup:
     )
 
 
-def _list_lacking(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+def list_lacking(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """List the rows of candidates that lack something that the decision requires."""
     return rows[rows["lacks"].fillna("") != ""].to_dict("records") if "lacks" in rows.columns else []
 
 

@@ -14,7 +14,7 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import embedding, name_fully
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Report
-from emb_pipeline.reporting.sections.summary.deploy import name_condition, write_unfit
+from emb_pipeline.reporting.sections.summary.deploy import list_lacking, name_condition, write_unfit
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
     name_labels,
@@ -112,8 +112,7 @@ def recommend(result: Result, decision: pd.DataFrame, curves: pd.DataFrame) -> R
     costs = {str(row["embedding"]): row for row in rows.to_dict("records")}
     chosen = rows[rows["chosen"]].to_dict("records") if len(rows) else []
     if len(rows) and not chosen:
-        lacking = "lacks" in rows.columns and rows["lacks"].fillna("").any()
-        remedy = "Ask for a lower recall, or test others." if lacking else "Raise one, or test smaller embeddings."
+        remedy = "Ask for less recall, or test others." if list_lacking(rows) else "Raise one, or test smaller embeddings."
         return _refuse(Markup("<strong>{}</strong> {}").format(write_unfit(rows), remedy))
     if not chosen and result.leader is None:
         return _refuse(Markup("There is nothing to choose from: only controls were evaluated."))
