@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from emb_pipeline.statistics.sequential.betting import BOLDNESS, find_lower_bound, find_ruled_out
+from emb_pipeline.statistics.sequential.betting import BOLDNESS, find_lower_bound, is_ruled_out
 
 RANGE = {"lowest": 0.0, "highest": 1.0}
 
@@ -25,9 +25,9 @@ def test_the_capital_is_that_of_a_computation_by_hand() -> None:
     lead = mean - 0.25
     second = min(lead / (variance + lead**2), BOLDNESS / 0.25) * (0.8 - 0.25)
     capital = math.log1p(first) + math.log1p(second)
-    values, target = np.array([1.0, 0.8]), np.array([0.4])
-    assert find_ruled_out(values, target, 5, 0.0, 1.0, capital - 1e-9).tolist() == [True]
-    assert find_ruled_out(values, target, 5, 0.0, 1.0, capital + 1e-9).tolist() == [False]
+    values = np.array([1.0, 0.8])
+    assert is_ruled_out(values, 0.4, 5, 0.0, 1.0, capital - 1e-9)
+    assert not is_ruled_out(values, 0.4, 5, 0.0, 1.0, capital + 1e-9)
 
 
 def test_a_mean_that_the_rest_cannot_make_up_for_is_ruled_out() -> None:
@@ -53,6 +53,14 @@ def test_the_bound_is_close_to_that_of_a_single_look_by_the_normal_distribution(
     bound = find_lower_bound(values, n_total=10_000, lowest=-1.0, highest=1.0, level=0.001)
     normal = values.mean() - 3.09 * values.std() / math.sqrt(1000)
     assert normal - 0.015 < bound < normal
+
+
+def test_what_is_ruled_out_is_ruled_out_for_each_lower_mean_too() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        values = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=rng.integers(5, 400))
+        flags = [is_ruled_out(values, target, 500, -1.0, 1.0, math.log(100)) for target in np.linspace(-1, 1, 101)]
+        assert flags == sorted(flags, reverse=True)
 
 
 @pytest.mark.parametrize(("values", "message"), [([0.5] * 4, "more than"), ([1.5], "outside"), ([np.nan], "outside")])

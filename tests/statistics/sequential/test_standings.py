@@ -66,3 +66,40 @@ def test_the_level_of_those_that_remain_has_the_critical_value_of_all() -> None:
         1 - level, abs=1e-4
     )
     assert find_level(0.05, 6, 6) == 0.05
+
+
+def test_the_best_and_what_all_units_would_choose_are_dropped_in_at_most_the_level_of_orders() -> None:
+    rng = np.random.default_rng(3)
+    ease, names = rng.random(300), [str(number) for number in range(6)]
+    scores = np.column_stack([(ease + rng.normal(0, 0.1, 300) < 0.7).astype(float) for _ in names])
+    rules = EarlyRules(300, 6, 0.0, 0.2)
+    best = names[int(scores.mean(axis=0).argmax())]
+    wrong = 0
+    for _ in range(100):
+        order = scores[rng.permutation(300)]
+        rounds = [find_standings(dict(zip(names, order[:n].T, strict=True)), rules) for n in (25, 50, 100, 200)]
+        wrong += any(found[best].is_dropped for found in rounds)
+    assert wrong <= 20
+
+
+def test_scores_without_a_range_drop_nothing() -> None:
+    found = find_standings(_draw(), EarlyRules(10_000, 3, 0.02, 0.05, highest=np.inf))
+    assert not any(each.is_dropped for each in found.values()) and found["far"].behind == -np.inf
+
+
+def test_the_level_of_a_comparison_is_divided_by_those_of_two_embeddings() -> None:
+    assert EarlyRules(100, 11, 0.01, 0.05).level_of_pair == pytest.approx(0.05 / 20)
+
+
+def test_the_level_holds_for_units_in_groups_that_are_drawn_one_by_one() -> None:
+    rng = np.random.default_rng(4)
+    names = [str(number) for number in range(4)]
+    scores = np.repeat((rng.random((40, 4)) < 0.6).astype(float), 10, axis=0)
+    rules = EarlyRules(400, 4, 0.0, 0.2)
+    best = names[int(scores.mean(axis=0).argmax())]
+    wrong = 0
+    for _ in range(100):
+        order = scores[rng.permutation(400)]
+        rounds = [find_standings(dict(zip(names, order[:n].T, strict=True)), rules) for n in (25, 50, 100, 200)]
+        wrong += any(found[best].is_dropped for found in rounds)
+    assert wrong <= 20

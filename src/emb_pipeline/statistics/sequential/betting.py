@@ -9,8 +9,7 @@ from numba import njit
 
 BOLDNESS = 0.75
 """Largest share of the capital that one unit can lose."""
-_N_TARGETS = 33
-_N_ZOOMS = 3
+_N_HALVINGS = 16
 
 
 def find_lower_bound(values: np.ndarray, *, n_total: int, lowest: float, highest: float, level: float) -> float:
@@ -46,61 +45,63 @@ def find_lower_bound(values: np.ndarray, *, n_total: int, lowest: float, highest
     .. [1] Waudby-Smith & Ramdas (2024), Estimating means of bounded random variables by betting, JRSS-B 86(1), sec. 5.
     .. [2] Waudby-Smith & Ramdas (2020), Confidence sequences for sampling without replacement, NeurIPS.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) > n_total:
-        raise ValueError(f"{len(values)} units are more than the {n_total} in all")
-    if len(values) and (np.isnan(values).any() or values.min() < lowest - 1e-9 or values.max() > highest + 1e-9):
-        raise ValueError(f"values outside of [{lowest}, {highest}]")
+    values = check_values(values, n_total, lowest, highest)
     if not len(values):
         return lowest
-    low, high = lowest, float(values.mean()) if len(values) < n_total else highest
+    return float(find_bound(values, n_total, lowest, highest, -math.log(level), lowest, float(values.mean())))
+
+
+def check_values(values: np.ndarray, n_total: int, lowest: float, highest: float) -> np.ndarray:
+    """Check that values are some of the units, and in their range: float64, contiguous."""
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    if len(values) > n_total:
+        raise ValueError(f"{len(values)} units are more than the {n_total} in all")
+    if len(values) and not (values.min() >= lowest - 1e-9 and values.max() <= highest + 1e-9):
+        raise ValueError(f"values outside of [{lowest}, {highest}]")
+    return values
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def find_bound(
+    values: np.ndarray, n_total: int, lowest: float, highest: float, needed: float, low: float, high: float
+) -> float:
+    """Find where between ``low`` and ``high`` means cease to be ruled out, by halving; ``needed`` as in `is_ruled_out`."""
     if len(values) == n_total:
         return float(values.mean())
-    needed = -math.log(level)
-    for _ in range(_N_ZOOMS):
-        targets = np.linspace(low, high, _N_TARGETS)
-        is_out = find_ruled_out(values, targets, n_total, lowest, highest, needed)
-        n_out = len(targets) if is_out.all() else int(np.argmin(is_out))  # all that are lower have to be ruled out, too
-        if n_out == 0:
-            return low
-        low, high = float(targets[n_out - 1]), float(targets[min(n_out, len(targets) - 1)])
+    for _ in range(_N_HALVINGS):
+        middle = (low + high) / 2
+        if is_ruled_out(values, middle, n_total, lowest, highest, needed):
+            low = middle
+        else:
+            high = middle
     return low
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def find_ruled_out(
-    values: np.ndarray, targets: np.ndarray, n_total: int, lowest: float, highest: float, needed: float
-) -> np.ndarray:
-    """Find which means are too low: one flag for each of the targets; ``needed``: log capital that rules one out.
+def is_ruled_out(values: np.ndarray, target: float, n_total: int, lowest: float, highest: float, needed: float) -> bool:
+    """Tell whether the mean of all units is higher than a target; ``needed``: log capital that shows it.
 
     The bets are those of aGRAPA ([1]_ of `find_lower_bound`, sec. 4.2): the best for the mean and variance so far, which
-    begin as those of one unit in the middle of the range.
+    begin as those of one unit in the middle of the range. None is negative. So the capital of one target is a
+    supermartingale whichever mean up to the target is the true one.
     """
-    is_out = np.zeros(len(targets), dtype=np.bool_)
-    width = highest - lowest
-    for number in range(len(targets)):
-        whole = n_total * targets[number]
-        capital, total, squares = 0.0, 0.0, 0.0
-        start = (lowest + highest) / 2
-        for t in range(len(values)):
-            rest = (whole - total) / (n_total - t)
-            if rest < lowest:
-                is_out[number] = True
-                break
-            mean = (start + total) / (t + 1)
-            variance = (width * width / 4 + squares) / (t + 1)
-            lead = mean - rest
-            value = values[t]
-            if lead > 0.0:
-                bet = lead / (variance + lead * lead)
-                most = BOLDNESS / (rest - lowest) if rest > lowest else np.inf
-                capital += np.log1p(min(bet, most) * (value - rest))
-                if capital >= needed:
-                    is_out[number] = True
-                    break
-            total += value
-            off = value - mean
-            squares += off * off
-        if not is_out[number] and len(values) <= n_total and whole - total < lowest * (n_total - len(values)) - 1e-9:
-            is_out[number] = True
-    return is_out
+    whole, start, first_variance = n_total * target, (lowest + highest) / 2, (highest - lowest) ** 2 / 4
+    capital, most, total, squares = 1.0, math.exp(needed), 0.0, 0.0
+    for t in range(len(values)):
+        rest = (whole - total) / (n_total - t)
+        if rest < lowest:
+            return True
+        mean = (start + total) / (t + 1)
+        variance = (first_variance + squares) / (t + 1)
+        lead, value = mean - rest, values[t]
+        if lead > 0.0:
+            bet = lead / (variance + lead * lead)
+            if bet * (rest - lowest) > BOLDNESS:
+                bet = BOLDNESS / (rest - lowest)
+            capital *= 1.0 + bet * (value - rest)
+            if capital >= most:
+                return True
+        total += value
+        off = value - mean
+        squares += off * off
+    return whole - total < lowest * (n_total - len(values)) - 1e-9

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from emb_pipeline.statistics.sequential.betting import find_lower_bound
+from emb_pipeline.statistics.sequential.betting import check_values, find_bound, find_lower_bound, is_ruled_out
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class EarlyRules:
     margin : float
         How much worse than the best is still good enough, in the metric's own scale.
     level : float
-        Probability of ever dropping one that is not worse than the best of all by what is allowed.
+        Probability of ever dropping the one that all units would choose, or the best.
     lowest, highest : float
         Range of a unit's score.
     """
@@ -36,6 +36,11 @@ class EarlyRules:
     level: float
     lowest: float = 0.0
     highest: float = 1.0
+
+    @property
+    def level_of_pair(self) -> float:
+        """Level of one comparison: of two embeddings that must stay, with each other one."""
+        return self.level / (2 * max(self.n_embeddings - 1, 1))
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def find_standings(
     Parameters
     ----------
     scores : mapping of str to ndarray of shape (n,)
-        By embedding, the scores of the same units in the order in which they were drawn, which must be a random one.
+        By embedding, the scores of the same units in the order in which they were drawn, which must be a random one. Each
+        unit is drawn by itself, those of a group, too.
     rules : EarlyRules
         Margin and level.
     rivals : collection of str, optional
@@ -89,41 +95,60 @@ def find_standings(
 
     Notes
     -----
-    Bounds are those of `find_lower_bound`, of paired differences, and hold for all pairs together: the level is divided by
-    their number. So the best so far may be found from the same units. The standard error is estimated from the units so
-    far; that one threshold is not exact.
+    Two embeddings must not be dropped for the decision to be that of all units: the one that is chosen then, and the best
+    then. Which these are is not known, but it is fixed by the units, whatever their order. Each is dropped wrongly only if a
+    bound is wrong in one of its comparisons with the others. So the level is divided by two times the others, not by all
+    pairs, though the best so far is found from the same units.
+
+    Bounds are those of `find_lower_bound`, of paired differences. They are of the mean of these very units, so it does not
+    matter how units depend on each other. The standard error is estimated from the units so far, as if they did not, which
+    rather keeps an embedding; that one threshold is not exact.
     """
     names = list(scores)
     means = {name: float(np.mean(scores[name])) for name in names}
     able = [name for name in names if rivals is None or name in rivals]
     best = max(able, key=means.__getitem__, default=None)
-    n_pairs = max(rules.n_embeddings * (rules.n_embeddings - 1), 1)
     found = {}
     for name in names:
         rival = name if best is None else best
-        behind, allowed = 0.0, rules.margin
+        behind, allowed, is_dropped = 0.0, rules.margin, False
         if rival != name:
             differences = np.asarray(scores[rival], dtype=np.float64) - scores[name]
-            behind = _bound(differences, rules, rules.level / n_pairs)
-            allowed = max(rules.margin - _shortest_width(differences, rules), 0.0)
+            allowed = find_allowed(float(estimate_error(differences, rules.n_total)), rules.margin, rules.level)
+            behind, is_dropped = bound_lead(differences, rules, rules.level_of_pair, allowed)
         low, high = _find_interval(np.asarray(scores[name], dtype=np.float64), rules)
-        is_dropped = rival != name and behind > allowed
         found[name] = EarlyStanding(means[name], low, high, rival, behind, allowed, is_dropped)
     return found
 
 
-def _bound(differences: np.ndarray, rules: EarlyRules, level: float) -> float:
+def bound_lead(differences: np.ndarray, rules: EarlyRules, level: float, allowed: float = math.inf) -> tuple[float, bool]:
+    """Find how high a difference of all units is at least, and whether it is shown to exceed what is allowed."""
     width = rules.highest - rules.lowest
-    return find_lower_bound(differences, n_total=rules.n_total, lowest=-width, highest=width, level=level)
+    values = check_values(differences, rules.n_total, -width, width)
+    if len(values) == rules.n_total:
+        lead = float(values.mean())
+        return lead, lead > allowed
+    if not math.isfinite(width):
+        return -math.inf, False
+    needed, mean = -math.log(level), float(values.mean())
+    is_above = mean > allowed and is_ruled_out(values, allowed, rules.n_total, -width, width, needed)
+    low, high = (allowed, mean) if is_above else (-width, min(allowed, mean))
+    return float(find_bound(values, rules.n_total, -width, width, needed, low, high)), bool(is_above)
 
 
-def _shortest_width(differences: np.ndarray, rules: EarlyRules) -> float:
-    """Estimate how far below the margin a difference of all units has to be to be shown, at least."""
-    deviation = float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
-    return float(norm.isf(rules.level)) * deviation / math.sqrt(rules.n_total)
+def estimate_error(differences: np.ndarray, n_total: int) -> float:
+    """Estimate the standard error that the mean of all units will have."""
+    return float(np.std(differences, ddof=1)) / math.sqrt(n_total) if len(differences) > 1 else 0.0
+
+
+def find_allowed(error: float, margin: float, level: float) -> float:
+    """Find the distance to another at which an embedding would at best be shown to be not inferior; none is below 0."""
+    return max(margin - float(norm.isf(level)) * error, 0.0)
 
 
 def _find_interval(values: np.ndarray, rules: EarlyRules) -> tuple[float, float]:
-    level, n = rules.level / (2 * max(rules.n_embeddings, 1)), rules.n_total
-    low = find_lower_bound(values, n_total=n, lowest=rules.lowest, highest=rules.highest, level=level)
-    return low, -find_lower_bound(-values, n_total=n, lowest=-rules.highest, highest=-rules.lowest, level=level)
+    if not math.isfinite(rules.highest - rules.lowest):
+        return rules.lowest, rules.highest
+    level = rules.level / (2 * max(rules.n_embeddings, 1))
+    low = find_lower_bound(values, n_total=rules.n_total, lowest=rules.lowest, highest=rules.highest, level=level)
+    return low, -find_lower_bound(-values, n_total=rules.n_total, lowest=-rules.highest, highest=-rules.lowest, level=level)
