@@ -60,11 +60,14 @@ def test_texts_of_both_samples_do_not_help_to_tell_them_apart() -> None:
 
 def test_further_texts_are_scored_by_a_classifier_that_did_not_learn_from_their_group() -> None:
     old, new = _draw("old", _write(60, COMMON)), _draw("new", _write(60, COMMON, seed=1))
-    others = [*old.texts, *(text for _, text in _write(60, COMMON, seed=2))]
+    units = [*zip(old.ids, old.texts, strict=True), *_write(60, COMMON, seed=2)]
     groups = [str(row % 60) for row in range(120)]
-    found = compare_samples(old, new, RESAMPLING, others=others, other_groups=groups)
-    assert found is not None and np.array_equal(found.other_scores[:60], found.by_words.scores[:60])
-    assert len(found.other_scores) == 120 and abs(found.other_scores[60:].mean()) < 0.3
+    found = compare_samples(old, new, RESAMPLING, units=units, unit_groups=groups)
+    assert found is not None and found.units is not None and found.units.n_units == 120
+    assert np.array_equal(found.units.newness[:60], found.by_words.scores[:60])
+    assert np.array_equal(found.units.newness[120:], found.by_words.scores[60:120])
+    assert np.array_equal(found.units.folds[:60], found.units.folds[60:120])
+    assert found.units.kernel.shape == (180, 60) and np.array_equal(found.units.drawn, np.arange(60))
 
 
 def test_few_texts_are_not_compared_and_all_texts_without_words_are_one() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from emb_pipeline.diagnostics.drift.kernels import TextKernel, build_length_kernel, build_text_kernel
-from emb_pipeline.diagnostics.drift.sample import Sample, group_texts
+from emb_pipeline.diagnostics.drift.sample import LONGEST, Sample, group_texts
 from emb_pipeline.statistics.drift.two_samples import FOLDS, PENALTY, Separation, separate_samples
+from emb_pipeline.statistics.drift.weighted_scores import UnitsAndNew
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.text.texts import Texts, TokenIds
 
@@ -56,8 +57,9 @@ class Pair:
         Words that speak for each.
     least_like : list of (str, str)
         Id and text of those of the second sample that look least like the first.
-    other_scores : ndarray of shape (n_others,)
-        What the classifier says of further texts.
+    units : UnitsAndNew, optional
+        Further texts of the first sample's source, and the second sample, as the classifier saw them; None without further
+        texts.
     """
 
     first: str
@@ -69,7 +71,7 @@ class Pair:
     of_first: list[Term]
     of_second: list[Term]
     least_like: list[tuple[str, str]]
-    other_scores: np.ndarray
+    units: UnitsAndNew | None
 
 
 def compare_samples(
@@ -77,8 +79,8 @@ def compare_samples(
     second: Sample,
     resampling: Resampling,
     *,
-    others: Sequence[str] = (),
-    other_groups: Sequence[str] = (),
+    units: Sequence[tuple[str, str]] = (),
+    unit_groups: Sequence[str] = (),
     n_examples: int = 5,
 ) -> Pair | None:
     """Compare two samples, with the same number of texts of both.
@@ -91,10 +93,10 @@ def compare_samples(
         The samples.
     resampling : Resampling
         Level and seed.
-    others : sequence of str
-        Further texts that are scored by the classifier of their fold.
-    other_groups : sequence of str
-        Their groups; a text of `first` that is among them is in its group.
+    units : sequence of (str, str)
+        Id and text of all texts that the first sample was drawn from, which are scored by the classifier of their fold.
+    unit_groups : sequence of str
+        Group of each.
     n_examples : int
         Texts of the second that are shown.
 
@@ -107,10 +109,12 @@ def compare_samples(
     if n < FEWEST_TEXTS:
         return None
     drawn = [*first.texts[:n], *second.texts[:n]]
-    texts = Texts([*drawn, *others], TokenIds.of([*drawn, *others]))
-    group_of = dict(zip(others, other_groups, strict=True))
-    named = [*(group_of.get(text, f"\0{row}") for row, text in enumerate(drawn)), *other_groups]
-    groups = group_texts(texts.token_ids, named if other_groups else None)
+    everything = [*drawn, *(text[:LONGEST] for _, text in units)]
+    texts = Texts(everything, TokenIds.of(everything))
+    row_of = {name: row for row, (name, _) in enumerate(units)}
+    rows = [row_of[name] for name in first.ids[:n]] if units else []
+    named = [*(unit_groups[row] for row in rows), *(f"\0{row}" for row in range(n)), *unit_groups]
+    groups = group_texts(texts.token_ids, named if units else None)
     folds, is_second = _draw_folds(groups, resampling), np.repeat([False, True], n)
     text_kernel = build_text_kernel(texts, 2 * n)
     by_words, by_length = (
@@ -131,8 +135,14 @@ def compare_samples(
         of_first,
         of_second,
         least_like,
-        by_words.scores[2 * n :],
+        _take_units(text_kernel.kernel, folds, by_words.scores, rows, n) if units else None,
     )
+
+
+def _take_units(kernel: np.ndarray, folds: np.ndarray, scores: np.ndarray, drawn: list[int], n: int) -> UnitsAndNew:
+    """Take the units, which are the texts after both samples, and after them the second sample."""
+    rows = np.concatenate([np.arange(2 * n, len(kernel)), np.arange(n, 2 * n)])
+    return UnitsAndNew(len(kernel) - 2 * n, np.array(drawn), kernel[rows, :n], folds[rows], scores[rows])
 
 
 def _draw_folds(groups: np.ndarray, resampling: Resampling) -> np.ndarray:

@@ -169,9 +169,9 @@ def _write_estimate(found: TaskDrift) -> list[str]:
         for each in estimate.scores[:_MOST_ROWS]
     ]
     lines += [
-        f"{name_metric(metric)} of the {write_count(estimate.n_units)} {name_units(found.kind)}, and weighted by how much "
-        f"more frequent texts like each are among the new ones. They weigh as much as {estimate.n_effective:.0f} equal "
-        "ones.",
+        f"{name_metric(metric)} of the {write_count(estimate.n_units)} {name_units(found.kind)}, and the same on texts "
+        "like the new ones. A test text counts as much more as texts like it are more frequent among the new ones, and a "
+        f"regression of scores on texts predicts the rest. They are worth {estimate.n_effective:.0f} texts that count alike.",
         "",
         *write_table(("embedding", "test texts", "texts like the new ones"), rows, "lll"),
         "",

@@ -12,7 +12,7 @@ import numpy as np
 from emb_pipeline.diagnostics.drift.pairs import Pair, compare_samples
 from emb_pipeline.diagnostics.drift.sample import Sample, draw_sample
 from emb_pipeline.diagnostics.drift.shapes import Shape, describe_shape
-from emb_pipeline.statistics.drift.weighted_scores import NewEstimate, count_like_new, estimate_weights, weigh_scores
+from emb_pipeline.statistics.drift.weighted_scores import NewEstimate, estimate_new_scores
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores
 from emb_pipeline.tasks.drift.task_texts import TaskTexts
@@ -174,10 +174,10 @@ def measure_task_drift(
     """
     texts, found = task.texts, task.found
     groups = [str(group) for group in found.groups.tolist()]
-    units = dict(zip(found.units, groups, strict=True))
-    tested = draw_sample(TEST, zip(found.units, texts.tested, strict=True), units)
+    units = list(zip(found.units, texts.tested, strict=True))
+    tested = draw_sample(TEST, units, dict(zip(found.units, groups, strict=True)))
     training = [draw_sample(TRAINING, texts.training)] if texts.training else []
-    pair = compare_samples(tested, new, resampling, others=texts.tested, other_groups=groups, n_examples=n_examples)
+    pair = compare_samples(tested, new, resampling, units=units, unit_groups=groups, n_examples=n_examples)
     pairs = [(each, tested) for each in (*training, *corpora)]
     pairs += [(each, other) for each in training for other in (*corpora, new)]
     return TaskDrift(
@@ -206,19 +206,12 @@ def _compare_all(pairs: Sequence[tuple[Sample, Sample]], resampling: Resampling)
     return [pair for pair in found if pair is not None]
 
 
-def _estimate_scores(task: ScoredTask, pair: Pair, resampling: Resampling) -> NewEstimate:
-    found, is_new = task.found, np.repeat([False, True], pair.n)
-    scores = pair.by_words.scores[: 2 * pair.n]
-    return weigh_scores(
-        list(found.families),
-        found.average_families(task.metric),
-        estimate_weights(scores, is_new, pair.other_scores),
-        np.unique(found.groups, return_inverse=True)[1],
-        task.metric,
-        task.chosen,
-        resampling,
-        n_like=count_like_new(scores[is_new], pair.other_scores),
-    )
+def _estimate_scores(task: ScoredTask, pair: Pair, resampling: Resampling) -> NewEstimate | None:
+    if pair.units is None:
+        return None
+    scores = task.found.average_families(task.metric)
+    names = list(task.found.families)
+    return estimate_new_scores(names, scores, pair.units, task.found.groups, task.metric, task.chosen, resampling)
 
 
 def _count_to_label(task: ScoredTask) -> int:
