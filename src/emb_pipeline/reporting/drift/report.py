@@ -171,7 +171,7 @@ def _write_estimate(found: TaskDrift) -> list[str]:
     lines += [
         f"{name_metric(metric)} of the {write_count(estimate.n_units)} {name_units(found.kind)}, and the same on texts "
         "like the new ones. A test text counts as much more as texts like it are more frequent among the new ones, and a "
-        f"regression of scores on texts predicts the rest. They are worth {estimate.n_effective:.0f} texts that count alike.",
+        f"regression of scores on texts predicts the rest. They are worth {estimate.n_effective:.0f} equal ones.",
         "",
         *write_table(("embedding", "test texts", "texts like the new ones"), rows, "lll"),
         "",
