@@ -89,19 +89,28 @@ def separate_samples(
     """
     rng, n_learned = resampling.create_rng(), len(is_second)
     labelings = np.column_stack([is_second, *(rng.permutation(is_second) for _ in range(n_permuted))])
-    scores = _cross_fit(kernel, labelings, folds)
-    areas = _compute_areas(scores[:n_learned], labelings, folds[:n_learned])
+    scores, of_permuted = _cross_fit(kernel, labelings, folds)
+    areas = _compute_areas(of_permuted, labelings, folds[:n_learned])
     n_reached = int((areas[1:] >= areas[0] - 1e-12).sum())
-    influences = _compute_influences(scores[:n_learned, 0], is_second, folds[:n_learned])
+    influences = _compute_influences(scores[:n_learned], is_second, folds[:n_learned])
     inflation = max(1.0, float(areas[1:].std()) / _compute_null_spread(is_second, folds[:n_learned]))
     area = _build_interval(float(areas[0]), inflation * influences, groups, 1 - resampling.level)
-    return Separation(area, (1 + n_reached) / (1 + n_permuted), scores[:, 0])
+    return Separation(area, (1 + n_reached) / (1 + n_permuted), scores)
 
 
-def _cross_fit(kernel: np.ndarray, labelings: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Score each text by the classifier that did not learn from its fold: shape (n_texts, n_labelings)."""
+def _cross_fit(kernel: np.ndarray, labelings: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score each text by the classifier that did not learn from its fold.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_texts,)
+        By the first labeling.
+    of_labelings : ndarray of shape (n_learned, n_labelings)
+        Of the texts that are learned from, by each.
+    """
     n_learned = len(labelings)
-    scores = np.zeros((len(kernel), labelings.shape[1]), dtype=np.float32)
+    scores = np.zeros(len(kernel), dtype=np.float32)
+    of_labelings = np.zeros((n_learned, labelings.shape[1]), dtype=np.float32)
     for fold in np.unique(folds):
         learned = np.flatnonzero(folds[:n_learned] != fold)
         tested = np.flatnonzero(folds == fold)
@@ -111,8 +120,11 @@ def _cross_fit(kernel: np.ndarray, labelings: np.ndarray, folds: np.ndarray) -> 
         sides = 2.0 * labelings[learned] - 1
         coefficients = cho_solve(cho_factor(own, lower=True), (sides - sides.mean(axis=0)).astype(kernel.dtype))
         # Rounding tells copies of a text apart where the classifier has learned nothing.
-        scores[tested] = np.round(kernel[np.ix_(tested, learned)] @ coefficients, _DECIMALS)
-    return scores
+        scores[tested] = np.round(kernel[np.ix_(tested, learned)] @ coefficients[:, 0], _DECIMALS)
+        own_tested = tested[tested < n_learned]
+        of_labelings[own_tested] = np.round(kernel[np.ix_(own_tested, learned)] @ coefficients, _DECIMALS)
+    of_labelings[:, 0] = scores[:n_learned]
+    return scores, of_labelings
 
 
 def _compute_areas(scores: np.ndarray, labelings: np.ndarray, folds: np.ndarray) -> np.ndarray:
