@@ -22,6 +22,10 @@ def test_texts_of_one_topic_differ_and_are_written_to_be_labeled(finished: Path)
     with (finished / "data/01_raw/tiny/domain.csv").open(newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file) if set(TOPICS["lung"]) & set(row["text"].lower()[:-1].split())]
     (finished / "new.txt").write_text("\n".join(texts[:300]))
+    file = finished / "conf/tiny/parameters_tiny.yml"  # a corpus that no embedding is trained on
+    file.write_text(
+        file.read_text().replace("  generic: {", "  unused: {sources: [{reader: csv, path: no.csv}]}\n  generic: {")
+    )
     given = ("--new", "new.txt", "--task", "topic")
     done = _drift(*given, "--to", "out/drift.html", "--examples", "2", "--label-sample", "out/label.csv")
     assert done.returncode == 1 and "topic: the new texts differ from the test texts (AUROC 0.8" in done.stdout, done.stderr

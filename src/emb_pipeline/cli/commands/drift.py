@@ -78,14 +78,15 @@ def command(
         folders = Folders.model_validate(params["folders"])
         rows = read_brought_texts(new_file, columns, find_project(), folders.raw)
         new, all_new = draw_sample(NEW, rows), frozenset(hash_text(text) for _, text in rows)
-        corpora = [draw_sample(f"corpus {name}", catalog.load(f"{name}.documents")) for name in params["corpora"]]
+        names = [name for name in params["corpora"] if catalog.exists(f"{name}.documents")]  # others are in no grid
+        corpora = [draw_sample(f"corpus {name}", catalog.load(f"{name}.documents")) for name in names]
         found = [
             measure_task_drift(
                 each,
                 corpora,
                 new,
                 all_new,
-                _find_vocabularies(catalog, params, board, each),
+                _find_vocabularies(catalog, params, names, board, each),
                 guess_language,
                 resampling,
                 threshold=threshold,
@@ -152,9 +153,11 @@ def _find_chosen(catalog: Any, board: pd.DataFrame) -> str:
     return str(board.sort_values("value", ascending=False, kind="stable")["embedding"].iloc[0])
 
 
-def _find_vocabularies(catalog: Any, params: Any, board: pd.DataFrame, task: ScoredTask) -> dict[str, KnownWords]:
+def _find_vocabularies(
+    catalog: Any, params: Any, corpora: Sequence[str], board: pd.DataFrame, task: ScoredTask
+) -> dict[str, KnownWords]:
     """Find what knows words: all corpora together, and the best embeddings that have a vocabulary of words."""
-    words = {word for name in params["corpora"] for word in catalog.load(f"tokens@{name}").counts}
+    words = {word for name in corpora for word in catalog.load(f"tokens@{name}").counts}
     found: dict[str, KnownWords] = {"the corpora": know_words(words)} if words else {}
     could_be_chosen = board["embedding"].isin(list(task.found.families)) & (board["origin"] != CONTROL)
     rows = board[could_be_chosen & (board["task"] == task.name) & board["primary"] & board["known_tokens"].notna()]

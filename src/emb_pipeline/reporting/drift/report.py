@@ -20,7 +20,7 @@ from emb_pipeline.reporting.wording import (
 )
 from emb_pipeline.statistics.drift.weighted_scores import FEWEST_EFFECTIVE, NewEstimate
 from emb_pipeline.statistics.intervals.bootstrap import Interval
-from emb_pipeline.tasks.drift.measure import PRECISION, Drift, TaskDrift
+from emb_pipeline.tasks.drift.measure import PRECISION, TEST, Drift, TaskDrift
 from emb_pipeline.tasks.shown_units import LONGEST, cut_text
 
 SIMILAR, DIFFERS, UNDECIDED = 0, 1, 2
@@ -199,7 +199,10 @@ def _write_unknown(found: TaskDrift) -> list[str]:
         for each in found.unknown
     ]
     header = ("not known to", "of the test texts", "of the new texts", "difference", "different words", "most frequent")
-    return ["### Unknown words", "", *write_table(header, rows, "lrrlll"), ""]
+    lines = ["### Unknown words", "", *write_table(header, rows, "lrrlll"), ""]
+    if any(TEST in (each.first, each.second) and each.n_common > each.n / 2 for each in found.others):
+        lines += ["A corpus holds most of the test texts, so their words are known: the differences are too large.", ""]
+    return lines
 
 
 def _write_shapes(found: TaskDrift) -> list[str]:
