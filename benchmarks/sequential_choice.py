@@ -5,44 +5,61 @@
 Grids of embeddings on one task whose units are right or wrong (or have a graded score), with a difficulty that all share:
 some embeddings are close to the best, most are worse. Rounds score 1/32, 1/16 … and all of the units. A cell costs what its
 embedding costs for a unit; these costs differ a hundredfold. Printed: grids of 100 in which the decision is that of the full
-grid, those in which an embedding was dropped that is within the margin of the best, and the share of the full grid's cost.
+grid, those in which the one that is measured best on all units was dropped, and the share of the full grid's cost.
 
-Then the level: all embeddings but one are worse by exactly the margin; in how many grids is any of them dropped?
+Then the level: all embeddings but one are worse by exactly the margin; in how many grids is any of them dropped? And why
+bets: two embeddings are equally good, one wins often by a little and loses rarely by much. In how many orders of the units
+is it shown to be better, by bets and by t intervals for a finite set at five planned looks (the level divided by five)?
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.scored import Criterion, Scored
+from emb_pipeline.statistics.sequential.betting import find_lower_bound
 from emb_pipeline.statistics.sequential.family import find_level
 from emb_pipeline.statistics.sequential.standings import EarlyRules, find_standings
 from emb_pipeline.statistics.system_scores import SystemScores
 
-N_GRIDS, N_NULL = 100, 1000
+N_GRIDS, N_NULL, N_ORDERS = 100, 500, 3000
 FIRST, GROWTH, FEWEST = 1 / 32, 2, 50
 LEVEL, MARGIN = 0.05, 0.01
+GRIDS = (
+    (20, 5, 500, True),
+    (20, 5, 2000, False),
+    (20, 5, 2000, True),
+    (20, 5, 10_000, False),
+    (10, 2, 10_000, True),
+    (20, 5, 10_000, True),
+    (50, 5, 10_000, True),
+)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     print(f"{'embeddings, near, units, scores':34} {'same':>6} {'wrong':>6} {'cost %':>8}")
-    for n_embeddings, n_near in ((10, 2), (20, 2), (20, 5), (50, 5)):
-        for n_units in (500, 2000, 10_000):
-            for is_graded in (False, True):
-                seeds = [n_embeddings, n_near, n_units, int(is_graded)]
-                grids = [_run_grid(np.random.default_rng([*seeds, grid]), *seeds) for grid in range(N_GRIDS)]
-                same, wrong, cost = np.mean(grids, axis=0)
-                name = f"{n_embeddings}, {n_near}, {n_units:,}, {'graded' if is_graded else 'right or wrong'}"
-                print(f"{name:34} {100 * same:6.0f} {100 * wrong:6.0f} {100 * cost:8.1f}", flush=True)
+    for n_embeddings, n_near, n_units, is_graded in GRIDS:
+        seeds = [n_embeddings, n_near, n_units, int(is_graded)]
+        grids = [_run_grid(np.random.default_rng([*seeds, grid]), *seeds) for grid in range(N_GRIDS)]
+        same, wrong, cost = np.mean(grids, axis=0)
+        name = f"{n_embeddings}, {n_near}, {n_units:,}, {'graded' if is_graded else 'right or wrong'}"
+        print(f"{name:34} {100 * same:6.0f} {100 * wrong:6.0f} {100 * cost:8.1f}", flush=True)
     print(f"\n{'at the margin: embeddings, units':34} {'grids with a dropped one, %':>30}")
     for n_embeddings, n_units in ((5, 500), (20, 2000)):
         dropped = [
             _run_null(np.random.default_rng([n_embeddings, n_units, grid]), n_embeddings, n_units) for grid in range(N_NULL)
         ]
         print(f"{f'{n_embeddings}, {n_units:,}':34} {100 * np.mean(dropped):30.1f}", flush=True)
+    level = EarlyRules(2000, 20, MARGIN, LEVEL).level_of_pair
+    shown = np.mean([_run_skewed(np.random.default_rng(order), level) for order in range(N_ORDERS)], axis=0)
+    print(
+        f"\nequally good, % of orders at level {100 * level:.2f} %: bets {100 * shown[0]:.2f}, t {100 * shown[1]:.2f}",
+        flush=True,
+    )
 
 
 def _run_grid(
@@ -97,8 +114,8 @@ def _draw_scores(rng: np.random.Generator, means: np.ndarray, n_units: int, is_g
     latent = np.sqrt(2 / 3) * shared + np.sqrt(1 / 3) * rng.normal(size=(n_units, len(means)))
     ranks = latent.argsort(axis=0).argsort(axis=0) / n_units
     if is_graded:
-        return np.clip(means[None, :] + 0.35 * (ranks - 0.5), 0.0, 1.0)
-    return (ranks < means[None, :]).astype(float)
+        return np.asarray(np.clip(means[None, :] + 0.35 * (ranks - 0.5), 0.0, 1.0))
+    return np.asarray(ranks < means[None, :], dtype=float)
 
 
 def _run_null(rng: np.random.Generator, n_embeddings: int, n_units: int) -> bool:
@@ -117,6 +134,20 @@ def _run_null(rng: np.random.Generator, n_embeddings: int, n_units: int) -> bool
         for n in range(FEWEST, n_units, FEWEST)
         for each in find_standings({name: scores[:n, place] for place, name in enumerate(names)}, rules).values()
     )
+
+
+def _run_skewed(rng: np.random.Generator, level: float) -> tuple[bool, bool]:
+    """Whether a difference whose mean over 2,000 units is 0 is shown to be above 0: by bets, and by t intervals."""
+    units, looks = np.zeros(2000), (62, 125, 250, 500, 1000)
+    units[:60], units[60:72] = 0.2, -1.0
+    drawn = rng.permutation(units)
+    by_bets, by_t = False, False
+    for n in looks:
+        values = drawn[:n]
+        by_bets |= find_lower_bound(values, n_total=2000, lowest=-1.0, highest=1.0, level=level) > 0
+        error = values.std(ddof=1) * np.sqrt(1 / n - 1 / 2000)
+        by_t |= bool(error > 0 and values.mean() > t.isf(level / len(looks), n - 1) * error)
+    return by_bets, by_t
 
 
 if __name__ == "__main__":
