@@ -251,6 +251,14 @@ def test_scores_are_followed_over_time_and_new_texts_compared_by_following_the_p
 
 
 @pytest.mark.slow
+def test_embeddings_are_chosen_under_a_budget_by_following_the_page(finished: Path) -> None:
+    follow("budget.md", finished)
+    rounds = pd.read_parquet(max((finished / "data/08_reporting/tiny/rounds.parquet").glob("*/*.parquet")))
+    assert rounds.groupby("embedding")["state"].last()["task.bm25"] == "remains"
+    assert rounds["state"].eq("dropped").any() and rounds["is_decided"].all()
+
+
+@pytest.mark.slow
 def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     (project / "conf/local/parameters.yml").write_text(QUICK)
     follow("retrieval-from-documents.md", project)

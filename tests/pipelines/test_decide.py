@@ -12,6 +12,7 @@ import pytest
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.efficiency.latency import REQUEST_TIMES
 from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.choosing import ChoosingOptions, Outcome, Standing
 from emb_pipeline.experiment.model import Folders
 from emb_pipeline.pipelines.decide.cutoffs import measure_required_cutoffs
 from emb_pipeline.pipelines.decide.nodes import choose_sizes, decide_on_embedding
@@ -29,11 +30,12 @@ from tests.pipelines.conftest import DEFINITION, NO_FOLDERS, as_table
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 TIMES = as_table(make_table([], REQUEST_TIMES))
 LAST = pa.table({})
+PLAIN = ChoosingOptions()
 
 
 @pytest.fixture(scope="module")
 def decision(facts: pa.Table, scores: dict[str, Any]) -> pd.DataFrame:
-    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, LAST, **scores)
+    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, LAST, PLAIN, **scores)
     return table
 
 
@@ -46,8 +48,22 @@ def test_a_decision_chooses_one_embedding_a_task_and_no_control(decision: pd.Dat
 
 def test_a_budget_leaves_out_what_costs_more(facts: pa.Table, scores: dict[str, Any]) -> None:
     tight = DecisionOptions(budgets={"bytes_per_item": 0.001})
-    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, LAST, **scores)
+    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, LAST, PLAIN, **scores)
     assert not table["chosen"].any() and "bytes_per_item" in set(relaxations["budget"])
+
+
+def test_what_a_budgeted_run_dropped_makes_the_decision_as_strict_as_if_it_were_there(
+    facts: pa.Table, scores: dict[str, Any], decision: pd.DataFrame
+) -> None:
+    of_round = {"round": 1, "task": "topic", "kind": "classification", "origin": "domain", "method": "glove"}
+    of_round |= {"state": "dropped", "metric": "accuracy", "n": 50, "of": 100, "value": 0.1}
+    standings = [Standing.model_validate({**of_round, "embedding": f"domain.glove_{number}"}) for number in range(40)]
+    outcome = Outcome(is_decided=True, budget="10min", level=0.05, standings=standings)
+    strict, _, _ = decide_on_embedding(
+        DecisionOptions(), REPORT, facts, TIMES, LAST, ChoosingOptions(outcome=outcome), **scores
+    )
+    before, after = (table[table["task"] == "topic"].set_index("embedding")["bound"].min() for table in (decision, strict))
+    assert after < before
 
 
 def test_an_embedding_without_the_cut_off_that_is_required_does_not_compete(
@@ -65,7 +81,7 @@ def test_an_embedding_without_the_cut_off_that_is_required_does_not_compete(
         unanswerable = CutoffOptions(level=0.1, unanswerable={"topic": source})
         table = measure_required_cutoffs(options, unanswerable, REPORT, folders, facts, LAST, **inputs)
         assert sorted(table["embedding"]) == ["task.one_hot", "task.tfidf"]
-        found[name], _, _ = decide_on_embedding(options, REPORT, facts, TIMES, LAST, as_table(table), **scores)
+        found[name], _, _ = decide_on_embedding(options, REPORT, facts, TIMES, LAST, PLAIN, as_table(table), **scores)
     assert found["strange"]["fits"].all() and found["strange"]["chosen"].sum() == 1
     assert not found["alike"]["fits"].any() and not found["alike"]["chosen"].any()
     assert found["alike"]["reason"].str.contains("cut-off").all()

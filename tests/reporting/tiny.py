@@ -370,6 +370,7 @@ TINY: dict[str, pd.DataFrame] = {
             "best": "domain.word2vec_100",
             "best_value": 0.9,
             "behind": 0.2,
+            "allowed": 0.01,
             "seconds": 1.0,
             "share": 0.0625,
             "passage_share": 1.0,

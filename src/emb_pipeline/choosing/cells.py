@@ -78,8 +78,7 @@ class ScorePart:
         return self.step.__name__
 
     def __call__(self, **given: Any) -> pa.Table | Failed:
-        hints = get_type_hints(inspect.unwrap(self.step))
-        read = {name: _read(hints.get(name), value) for name, value in given.items()}
+        read = read_parameters(self.step, given)
         definition = read["definition"]
         few = {name: 0 for name in WITHOUT_CURVES if name in type(definition.evaluation).model_fields}
         evaluation = definition.evaluation.model_copy(update={**few, **({"label_counts": None} if few else {})})
@@ -105,7 +104,11 @@ SCORES = pa.schema([("unit_id", pa.string()), ("group_id", pa.string()), ("value
 
 
 def build_round(
-    cells: Sequence[RoundCell], nodes: Mapping[tuple[str, str], Node], catalog: DataCatalog, folder: Path
+    cells: Sequence[RoundCell],
+    nodes: Mapping[tuple[str, str], Node],
+    catalog: DataCatalog,
+    folder: Path,
+    known: Mapping[str, Any],
 ) -> tuple[Pipeline, DataCatalog]:
     """Build the pipeline of a round, of those cells that are not there yet, and its catalog.
 
@@ -119,6 +122,8 @@ def build_round(
         Of the run: task, artifacts and parameters.
     folder : Path
         Where scores of rounds are.
+    known : mapping
+        Datasets of this round alone, by name.
     """
     steps: list[Node] = []
     datasets: dict[str, AbstractDataset[Any, Any]] = {}
@@ -138,8 +143,10 @@ def build_round(
         )
         datasets[cell.output] = TableDataset(filepath=str(file))
         for name in takes.values():
-            is_parameter = name.startswith("params:")
-            datasets[name] = MemoryDataset(catalog.load(name)) if is_parameter else catalog[name]
+            if name in known:
+                datasets[name] = MemoryDataset(known[name])
+            else:
+                datasets[name] = MemoryDataset(catalog.load(name)) if name.startswith("params:") else catalog[name]
     return Pipeline(steps), DataCatalog(datasets)
 
 
@@ -156,6 +163,12 @@ def read_scores(cell: RoundCell, folder: Path) -> pa.Table | Failed:
     """Read the scores of a cell of a round, or why there are none."""
     file = cell.find_file(folder)
     return load_failure(file) or read_parquet(file)
+
+
+def read_parameters(step: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the parameters among the arguments of a step by the models that it takes them as."""
+    hints = get_type_hints(inspect.unwrap(step))
+    return {name: _read(hints.get(name), value) for name, value in given.items()}
 
 
 def _read(kind: Any, value: Any) -> Any:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,9 @@ from kedro.runner import AbstractRunner
 from emb_pipeline.choosing.budget import Budget
 from emb_pipeline.choosing.cells import RoundCell, build_round, list_arguments, read_scores
 from emb_pipeline.choosing.clock import Clock
-from emb_pipeline.choosing.dropping import judge
-from emb_pipeline.experiment.choosing import DROPPED, ChoosingOptions, Outcome, Standing
+from emb_pipeline.choosing.services import ESTIMATE, estimate_service, find_estimates, read_known_usd, read_usd
+from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.choosing import DROPPED, REMAINS, ChoosingOptions, Outcome, Standing
 from emb_pipeline.experiment.facts import identify_cell
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.provenance.node_fingerprints import fingerprint_results
@@ -27,6 +31,8 @@ from emb_pipeline.provenance.package_code import build_code_graph
 from emb_pipeline.provenance.raw_files import FileHashes
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.embedding_facts import CONTROL
+from emb_pipeline.statistics.intervals.metric_ranges import find_range
+from emb_pipeline.statistics.sequential.standings import EarlyRules, find_standings
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.unit_sample import UnitSample
 from emb_pipeline.tasks.registry import KINDS
@@ -73,10 +79,24 @@ class UseCase:
         """The folder of what the rounds make."""
         return Path(self.parameters["folders"]["scratch"]) / FOLDER / str(self.parameters["use_case"])
 
+    @property
+    def decision(self) -> DecisionOptions:
+        """Options of the decision."""
+        return DecisionOptions.model_validate(self.parameters.get("decision") or {})
+
     def find_margin(self, task: str) -> float:
         """Find how much worse than the best is still good enough."""
-        decision = DecisionOptions.model_validate(self.parameters.get("decision") or {})
-        return decision.margins.get(task, decision.margin)
+        return self.decision.margins.get(task, self.decision.margin)
+
+    def find_reason_to_keep(self, task: str) -> str:
+        """Find why nothing may be dropped on a task: the best may turn out to be none that can be chosen."""
+        if limits := [name for name, limit in self.decision.budgets.items() if limit is not None]:
+            return f"decision.budgets limits {', '.join(limits)}, and the best may be above that"
+        if self.decision.labels is not None:
+            return "decision.labels limits the labels, and the best of all labels may be another"
+        if task in self.decision.refuse:
+            return "decision.refuse requires a cut-off, and the best may have none"
+        return ""
 
 
 def find_cell_nodes(experiment: Experiment, pipeline: Pipeline) -> dict[tuple[str, str], Node]:
@@ -96,7 +116,8 @@ def find_cell_nodes(experiment: Experiment, pipeline: Pipeline) -> dict[tuple[st
 def list_prepared(experiment: Experiment, pipeline: Pipeline) -> list[str]:
     """List what has to be there before the first round: examples, and what was trained."""
     nodes = find_cell_nodes(experiment, pipeline).values()
-    return sorted({name for node in nodes for name in list_arguments(node).values() if not name.startswith("params:")})
+    taken = {name for node in nodes for name in list_arguments(node).values()}
+    return sorted(name for name in taken if not name.startswith("params:") and not name.endswith(ESTIMATE))
 
 
 @dataclass
@@ -117,28 +138,29 @@ class Rounds:
         tasks = dict.fromkeys(task for _, task in self._nodes)
         self._tasks = [task for task in tasks if self._is_compared(task)]
         self._tables = {task: case.catalog.load(f"examples@{task}") for task in self._tasks}
+        self._estimates = find_estimates(self._nodes, case.pipeline)
+        self._n_first = {task: sum(of == task for _, of in self._nodes) for task in self._tasks}
         self._alive = {task: [name for name, of in self._nodes if of == task] for task in self._tasks}
 
     def run(self) -> Outcome:
         """Run rounds until all that remains can be evaluated whole, or the budget does not allow another one."""
         share, number = self._options.first, 0
-        reason = ""
+        for task in self._tasks:
+            if reason := self.use_case.find_reason_to_keep(task):
+                self.say(f"Nothing is dropped on {task}: {reason}")
+        self._full_usd = self.clock.spent_usd + sum(self._price(self._estimate_services(1.0, is_whole=True)).values())
         while True:
             number += 1
             cells = self._list_cells(share)
-            self._evaluate(number, cells)
+            known = self._estimate_services(share)
+            self._require_money(known)
+            self._evaluate(number, cells, known)
             last = self._judge(number, cells)
             self.standings += last
             next_share = min(share * self._options.growth, 1.0)
-            whole = self._estimate(last, 1.0)
-            left = self._left()
-            if all(len(names) < 2 for names in self._alive.values()) or share >= 1 or next_share >= 1:
-                if left is not None and whole > left:
-                    reason = f"all test units need about {whole:.0f} s more, and {max(left, 0):.0f} s are left"
-                break
-            following = self._estimate(last, next_share)
-            if left is not None and following > left:
-                reason = f"the next round needs about {following:.0f} s, and {max(left, 0):.0f} s are left"
+            is_last = all(len(names) < 2 for names in self._alive.values()) or next_share >= 1
+            reason = self._find_lack(last, 1.0 if is_last else next_share)
+            if reason or is_last:
                 break
             share = next_share
         return Outcome(
@@ -147,15 +169,17 @@ class Rounds:
             budget=self.budget.written,
             level=self._options.level,
             spent_seconds=self.clock.spent,
+            spent_usd=self.clock.spent_usd,
             full_seconds=self._estimate_full(),
+            full_usd=self._full_usd,
             standings=tuple(self.standings),
         )
 
     def _is_compared(self, task: str) -> bool:
-        """Tell whether the scores of single units make up the task's primary metric: parts can be compared by no other."""
+        """Tell whether a task's primary metric is the mean of what units score: by no other can parts be compared."""
         kind = KINDS[self.use_case.experiment.tasks[task]]
         metric = self._find_metric(task)
-        return bool(kind.draw_tests) and kind.find_unit_metric(metric) == metric
+        return bool(kind.draw_tests) and kind.is_mean_of_units(metric)
 
     def _find_metric(self, task: str) -> str:
         kind = KINDS[self.use_case.experiment.tasks[task]]
@@ -181,11 +205,70 @@ class Rounds:
         assert drawn is not None
         return drawn
 
-    def _evaluate(self, number: int, cells: Sequence[RoundCell]) -> None:
-        pipeline, catalog = build_round(cells, self._nodes, self.use_case.catalog, self.use_case.folder)
-        self.say(f"Round {number}: {len(cells)} evaluations, {len(pipeline.nodes)} of them to do")
+    def _estimate_services(self, share: float, *, is_whole: bool = False) -> dict[str, Any]:
+        """Estimate what each service asks for the part of the test units; for all tasks of the run where that is whole."""
+        found = {}
+        for name, node in self._estimates.items():
+            takers = [key for key, of in self._nodes.items() if name in list_arguments(of).values()]
+            tasks = [task for of, task in takers if of in self._alive.get(task, [of] if is_whole else [])]
+            if tasks:
+                drawn = {task: self._load(task) if is_whole else self._draw_at(task, share).tables for task in tasks}
+                found[name] = estimate_service(node, self.use_case.catalog, drawn)
+        return found
+
+    def _price(self, estimates: Mapping[str, Any]) -> dict[str, float]:
+        """Price estimates; without a budget of money, a price that nobody knows counts nothing."""
+        if self.budget.usd is None:
+            return {name: found for name, each in estimates.items() if (found := read_known_usd(each)) is not None}
+        return {name: read_usd(name, each) for name, each in estimates.items()}
+
+    def _require_money(self, estimates: Mapping[str, Any]) -> None:
+        """Refuse a first round that costs more than the budget.
+
+        Raises
+        ------
+        DataError
+            It does.
+        """
+        if self.budget.usd is None or self.standings:
+            return
+        usd, left = sum(self._price(estimates).values()), self.budget.usd - self.clock.spent_usd
+        if usd > left:
+            raise DataError(
+                "--budget",
+                f"the first round needs about ${usd:.4f}, and ${max(left, 0):.4f} of {self.budget.written} are left",
+                "raise it, or take a smaller first part: --params choosing.first=0.01",
+            )
+
+    def _find_lack(self, last: Sequence[Standing], share: float) -> str:
+        """Find what the rest of the budget does not allow: scoring what remains on this share of the test units."""
+        what = "all test units need" if share >= 1 else "the next round needs"
+        left = self._left()
+        seconds = self._estimate(last, share)
+        if left is not None and seconds > left:
+            return f"{what} about {seconds:.0f} s more, and {max(left, 0):.0f} s are left"
+        if self.budget.usd is not None:
+            usd = sum(self._price(self._estimate_services(share, is_whole=share >= 1)).values())
+            left_usd = self.budget.usd - self.clock.spent_usd
+            if usd > left_usd:
+                return f"{what} about ${usd:.4f} more, and ${max(left_usd, 0):.4f} are left"
+        return ""
+
+    def _load(self, task: str) -> Mapping[str, Any]:
+        tables: Mapping[str, Any] = self.use_case.catalog.load(f"examples@{task}")
+        return tables
+
+    def _draw_at(self, task: str, share: float) -> UnitSample:
+        passages = share if self._options.passages == "sample" else 1.0
+        return self._draw(task, self._share_of(task, share), passages)
+
+    def _evaluate(self, number: int, cells: Sequence[RoundCell], known: Mapping[str, Any]) -> None:
+        pipeline, catalog = build_round(cells, self._nodes, self.use_case.catalog, self.use_case.folder, known)
+        done = f", {len(cells) - len(pipeline.nodes)} of them there already" if len(pipeline.nodes) < len(cells) else ""
+        self.say(f"Round {number}: {len(cells)} evaluations{done}")
         if pipeline.nodes:
-            self.use_case.runner().run(pipeline, catalog)
+            with _say_less():
+                self.use_case.runner().run(pipeline, catalog)
 
     def _judge(self, number: int, cells: Sequence[RoundCell]) -> list[Standing]:
         found: list[Standing] = []
@@ -199,18 +282,11 @@ class Rounds:
             self._alive[task] = list(scored)  # what failed fails again at the end, and is shown there
             if not scored:
                 continue
-            units = sorted(next(iter(scored.values()))["unit_id"].to_pylist())
-            values = {name: _align(table, units) for name, table in scored.items()}
-            states = judge(
-                values,
-                n_total=drawn.of_units,
-                margin=self.use_case.find_margin(task),
-                level=self._options.level,
-                keep=self._options.keep,
-            )
-            for name, (state, width, best, behind) in states.items():
-                value = float(values[name].mean())
-                if state == DROPPED:
+            values = {name: _align(table, drawn.units) for name, table in scored.items()}
+            rivals: list[str] | None = [] if self.use_case.find_reason_to_keep(task) else None
+            for name, standing in find_standings(values, self._choose_rules(task, drawn), rivals).items():
+                is_dropped = standing.is_dropped and name not in self._options.keep
+                if is_dropped:
                     self._alive[task].remove(name)
                 found.append(
                     Standing(
@@ -218,24 +294,39 @@ class Rounds:
                         task=task,
                         kind=self.use_case.experiment.tasks[task],
                         **identify_cell(self.use_case.experiment.cell_named(name)),
-                        state=state,
+                        state=DROPPED if is_dropped else REMAINS,
                         metric=self._find_metric(task),
-                        n=len(units),
+                        n=drawn.n_units,
                         of=drawn.of_units,
                         passages=drawn.n_passages,
                         of_passages=drawn.of_passages,
-                        value=value,
-                        low=value - width,
-                        high=value + width,
-                        best=best,
-                        best_value=float(values[best].mean()),
-                        behind=behind,
+                        value=standing.value,
+                        low=standing.low,
+                        high=standing.high,
+                        best=standing.best,
+                        best_value=float(values[standing.best].mean()),
+                        behind=standing.behind,
+                        allowed=standing.allowed,
                         seconds=scored[name]["seconds"][0].as_py(),
                         share=of_task[0].share,
                         passage_share=of_task[0].passage_share,
                     )
                 )
         return found
+
+    def _choose_rules(self, task: str, drawn: UnitSample) -> EarlyRules:
+        """Choose margin and level of a task. With a part of the passages, each round is of another search."""
+        is_searched = drawn.of_passages > 0 and self._options.passages == "sample"
+        n_rounds = math.ceil(math.log(1 / self._options.first, self._options.growth) - 1e-9) + 1 if is_searched else 1
+        lowest, highest = find_range(self._find_metric(task))
+        return EarlyRules(
+            n_total=drawn.of_units,
+            n_embeddings=self._n_first[task],
+            margin=self.use_case.find_margin(task),
+            level=self._options.level / len(self._tasks) / n_rounds,
+            lowest=lowest,
+            highest=highest,
+        )
 
     def _left(self) -> float | None:
         return None if self.budget.seconds is None else self.budget.seconds - self.clock.spent
@@ -266,6 +357,18 @@ def name_question(use_case: UseCase) -> str:
     """Name what is asked: another one where anything that a cell is made from is another."""
     made = sorted(fingerprint_cells(use_case).items())
     return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _say_less() -> Iterator[None]:
+    """Keep the runner's lines of single nodes out of the log: nothing shows a round as it shows a run."""
+    logger = logging.getLogger("kedro.runner")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _align(table: Any, units: Sequence[str]) -> np.ndarray:

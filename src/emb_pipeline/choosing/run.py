@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from emb_pipeline.choosing.budget import Budget
 from emb_pipeline.choosing.clock import Clock
 from emb_pipeline.choosing.rounds import Rounds, UseCase, list_prepared, name_question
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
+from emb_pipeline.embeddings.remote.account import read_gone_usd
 from emb_pipeline.experiment.choosing import DROPPED, Outcome
 from emb_pipeline.hooks.command import OUTCOME
 
@@ -34,7 +36,8 @@ def run_under_budget(budget: Budget, options: Mapping[str, Any], run: Run, say: 
         Prints a line.
     """
     with _open(options) as case:
-        clock = Clock(case.folder / "spent.json", name_question(case))
+        encodings = Path(case.parameters["folders"]["encodings"])
+        clock = Clock(case.folder / "spent.json", name_question(case), lambda: read_gone_usd(encodings))
         wanted = list_prepared(case.experiment, case.pipeline)
     with clock.run():
         say("Before the first round: examples, and what is trained")

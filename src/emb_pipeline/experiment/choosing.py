@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -28,8 +29,8 @@ class Standing(Strict):
         Mean score of the units, and its interval, which holds at all rounds at once.
     best, best_value : str and float
         The embedding that it was held against, and its score.
-    behind : float
-        How much worse than that one it is at least; below 0 where it may be better.
+    behind, allowed : float
+        How much worse than that one it is at least, below 0 where it may be better; and how much it may be.
     seconds : float
         What its evaluation took in this round.
     """
@@ -55,6 +56,7 @@ class Standing(Strict):
     best: str | None = None
     best_value: float | None = None
     behind: float | None = None
+    allowed: float | None = None
     seconds: float = 0.0
     share: float = 1.0
     passage_share: float = 1.0
@@ -78,7 +80,10 @@ class ChoosingOptions(Strict):
     """Options of the rounds of a budgeted run."""
 
     level: float = Field(
-        default=0.05, gt=0, lt=1, description="error level: of dropping any embedding that is not worse by the margin"
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="probability of dropping, on any task, an embedding that the decision could still choose",
     )
     first: float = Field(default=1 / 16, gt=0, le=1, description="share of the test units of the first round")
     growth: float = Field(default=4.0, gt=1, le=100, description="by how much the share grows from round to round")
@@ -93,6 +98,12 @@ def list_dropped(outcome: Outcome | None) -> frozenset[tuple[str, str]]:
     """List the cells that were dropped, each as (embedding, task)."""
     standings = outcome.standings if outcome else ()
     return frozenset((each.embedding, each.task) for each in standings if each.state == DROPPED)
+
+
+def count_compared(outcome: Outcome | None) -> dict[str, int]:
+    """Count the embeddings that were compared on each task, those among them that were dropped."""
+    compared = {(each.task, each.embedding) for each in (outcome.standings if outcome else ())}
+    return dict(Counter(task for task, _ in compared))
 
 
 def keep_candidates(

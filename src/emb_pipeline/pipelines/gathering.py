@@ -42,8 +42,16 @@ def find_primary_metrics(scores: Mapping[str, Scores]) -> dict[str, str]:
     return dict(zip(cells["task"], cells["primary_metric"], strict=True))
 
 
-def read_run(scores: Mapping[str, Scores], times: pa.Table, cutoffs: pa.Table | None = None) -> RunScores:
-    """Read all measurements of a run that a choice is made from: ``times`` of requests, ``cutoffs`` that are required."""
+def read_run(
+    scores: Mapping[str, Scores],
+    times: pa.Table,
+    cutoffs: pa.Table | None = None,
+    n_compared: Mapping[str, int] | None = None,
+) -> RunScores:
+    """Read all measurements of a run that a choice is made from.
+
+    ``times`` of requests, ``cutoffs`` that are required; ``n_compared``: as of `RunScores`.
+    """
     return RunScores(
         read_item_scores(scores),
         read_training_draws(scores),
@@ -52,4 +60,5 @@ def read_run(scores: Mapping[str, Scores], times: pa.Table, cutoffs: pa.Table | 
         times.to_pandas(),
         find_primary_metrics(scores),
         pd.DataFrame() if cutoffs is None else cutoffs.to_pandas(),
+        n_compared or {},
     )

@@ -20,13 +20,13 @@ ROUNDS = {
     **dict.fromkeys(("n", "of", "passages", "of_passages"), _WHOLE),
     **dict.fromkeys(("value", "low", "high"), _NUMBER),
     "best": _TEXT,
-    **dict.fromkeys(("best_value", "behind", "seconds", "share", "passage_share"), _NUMBER),
+    **dict.fromkeys(("best_value", "behind", "allowed", "seconds", "share", "passage_share"), _NUMBER),
     "is_decided": "bool",
     **dict.fromkeys(("reason", "budget"), _TEXT),
     **dict.fromkeys(("level", "spent_seconds", "spent_usd", "full_seconds", "full_usd"), _NUMBER),
 }
-"""Columns. ``behind``: how much worse than ``best`` it is at least; ``seconds``: of its evaluation in the round. The last
-eight are of the whole run: the same in each row."""
+"""Columns. ``behind``: how much worse than ``best`` it is at least; ``allowed``: how much it may be; ``seconds``: of its
+evaluation in the round. The last eight are of the whole run: the same in each row."""
 
 
 def build_rounds_table(standings: Sequence[Mapping[str, object]], of_run: Mapping[str, object]) -> pd.DataFrame:

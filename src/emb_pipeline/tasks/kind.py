@@ -164,6 +164,10 @@ class Kind:
         by_unit = any(metric.covers(primary_metric) and metric.of_units for metric in self.metrics)
         return primary_metric if by_unit else self.primary_metric
 
+    def is_mean_of_units(self, metric: str) -> bool:
+        """Tell whether a metric is the mean of what single units score."""
+        return any(each.covers(metric) and each.of_units and each.is_mean for each in self.metrics)
+
     def propose(self, files: Sequence[Described], named: Named) -> Proposal | None:
         """Propose a task of this kind for some files; none where they do not look like one."""
         proposed: Proposal | None = _load(self.guess)(files, named) if self.guess else None

@@ -245,3 +245,10 @@ def _name_file(options: EndpointOptions) -> str:
     digest = hashlib.sha256(f"{options.base_url}\0{options.model}".encode()).hexdigest()[:12]
     shown = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{urlsplit(options.base_url).hostname}_{options.model}")[:80]
     return f"{shown}-{digest}"
+
+
+def read_gone_usd(encodings: Path) -> float:
+    """Read the US dollars that are spent or lost, of all accounts of a store of encodings."""
+    files = sorted((encodings / STATE).glob("*.json"))
+    read = [read_json(file, "put it back from a backup, or remove it") for file in files]
+    return sum(float(facts["spent_usd"]) + float(facts["lost_usd"]) for facts in read if "spent_usd" in facts)

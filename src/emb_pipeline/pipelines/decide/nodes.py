@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
+from emb_pipeline.experiment.choosing import ChoosingOptions, count_compared
 from emb_pipeline.pipelines.gathering import Scores, read_run
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.run_decision import (
@@ -27,6 +28,7 @@ def decide_on_embedding(
     facts: pa.Table,
     times: pa.Table,
     after: pa.Table,
+    choosing: ChoosingOptions,
     cutoffs: pa.Table | None = None,
     **scores: Scores,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -35,7 +37,7 @@ def decide_on_embedding(
     ``cutoffs`` are those that the options require, if any. ``after`` is what was timed last: nothing is decided while
     something is still being timed.
     """
-    known, run = read_facts(facts), read_run(scores, times, cutoffs)
+    known, run = read_facts(facts), read_run(scores, times, cutoffs, count_compared(choosing.outcome))
     decision, relaxations, of_all = decide_tasks(run, list_candidates(known), options, report.resampling)
     if not decision.empty:
         languages = find_pretrained_languages(known, run.cells)
@@ -50,13 +52,13 @@ def try_budgets(
     facts: pa.Table,
     times: pa.Table,
     after: pa.Table,
+    choosing: ChoosingOptions,
     cutoffs: pa.Table | None = None,
     **scores: Scores,
 ) -> pd.DataFrame:
     """Choose under every combination of budgets that makes a difference: the page offers them as sliders."""
-    return decide_under_budgets(
-        read_run(scores, times, cutoffs), list_candidates(read_facts(facts)), options, report.resampling
-    )
+    run = read_run(scores, times, cutoffs, count_compared(choosing.outcome))
+    return decide_under_budgets(run, list_candidates(read_facts(facts)), options, report.resampling)
 
 
 def choose_sizes(

@@ -31,7 +31,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks} if experiment.refuses else {}
     given = {"facts": "embedding_facts", "after": "last_timed", **{name: name for name in scores}}
     takes = {**PARAMETERS, **given, "times": "request_times"}
-    decides = {**takes, **({"cutoffs": "required_cutoffs"} if experiment.refuses else {})}
+    decides = {**takes, "choosing": "params:choosing", **({"cutoffs": "required_cutoffs"} if experiment.refuses else {})}
     steps = [
         node(nodes.decide_on_embedding, decides, ["decision", "relaxations", "joint_choice"], name="decide_on_embedding"),
         node(nodes.try_budgets, decides, "budget_choices", name="try_budgets"),

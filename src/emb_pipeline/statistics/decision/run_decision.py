@@ -30,6 +30,7 @@ from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, make_table, read_task_scores
+from emb_pipeline.statistics.sequential.family import find_level
 from emb_pipeline.statistics.system_scores import SystemScores
 
 
@@ -47,6 +48,8 @@ class RunScores:
         Primary metric of each task.
     cutoffs : DataFrame
         Cut-offs of the best scores, where any are required.
+    n_compared : mapping of str to int
+        Embeddings that were compared on each task, where a budgeted run has dropped some of them.
     """
 
     item_scores: pa.Table
@@ -56,6 +59,7 @@ class RunScores:
     times: pd.DataFrame
     metrics: Mapping[str, str]
     cutoffs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    n_compared: Mapping[str, int] = field(default_factory=dict)
 
 
 def decide_tasks(
@@ -73,7 +77,7 @@ def decide_tasks(
     parts, costs = score_tasks(run, candidates, options, resampling)
     lacks = _find_lacks(parts, run.cutoffs, options)
     chosen = [
-        decide(part, costs[part.task].values, replace(rules, lacks=lacks[part.task]), costs[part.task].why_unknown)
+        decide(part, costs[part.task].values, _choose_rules(rules, part, run, lacks), costs[part.task].why_unknown)
         for part in parts
         if part.embeddings
     ]
@@ -81,7 +85,7 @@ def decide_tasks(
     together = join_tasks(parts, weights)
     if together is not None:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        of_all = replace(rules, lacks=join_lacks({task: each for task, each in lacks.items() if weights.get(task, 0) > 0}))
+        of_all = _choose_joint_rules(rules, together, run, {task: lacks[task] for task in lacks if weights.get(task, 0) > 0})
         chosen.append(decide(together, worst.values, of_all, worst.why_unknown))
     if not chosen:
         nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
@@ -112,7 +116,7 @@ def decide_under_budgets(
         decide_budget_states(
             part,
             costs[part.task].values,
-            replace(rules, lacks=lacks[part.task]),
+            _choose_rules(rules, part, run, lacks),
             limited,
             costs[part.task].why_unknown,
         )
@@ -123,9 +127,22 @@ def decide_under_budgets(
     together = join_tasks(parts, weights)
     if together is not None and len(together.embeddings) <= MOST_IN_ALL_PAIRS:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        of_all = replace(rules, lacks=join_lacks({task: each for task, each in lacks.items() if weights.get(task, 0) > 0}))
+        of_all = _choose_joint_rules(rules, together, run, {task: lacks[task] for task in lacks if weights.get(task, 0) > 0})
         decided.append(decide_budget_states(together, worst.values, of_all, limited, worst.why_unknown))
     return pd.concat([make_table([], BUDGET_CHOICES), *decided], ignore_index=True)
+
+
+def _choose_rules(rules: Rules, part: Scored, run: RunScores, lacks: Mapping[str, Mapping[str, str]]) -> Rules:
+    """Choose the rules of one task: as strict as if all were still there that a budgeted run has compared."""
+    level = find_level(rules.level, len(part.embeddings), run.n_compared.get(part.task, 0))
+    return replace(rules, level=level, lacks=lacks[part.task])
+
+
+def _choose_joint_rules(rules: Rules, together: Scored, run: RunScores, lacks: Mapping[str, Mapping[str, str]]) -> Rules:
+    """Choose the rules of the decision for all tasks: those of the task on which most were compared."""
+    n_compared = max((run.n_compared.get(task, 0) for task in lacks), default=0)
+    level = find_level(rules.level, len(together.embeddings), n_compared)
+    return replace(rules, level=level, lacks=join_lacks(lacks))
 
 
 def find_sufficient_sizes(

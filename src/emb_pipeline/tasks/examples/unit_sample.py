@@ -5,10 +5,12 @@ What is learned from stays whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,17 +30,24 @@ class UnitSample:
     ----------
     tables : mapping of str to Table
         The task's tables.
-    n_units, of_units : int
-        Test units of the part, and of the task.
+    units : sequence of str
+        Names of the test units of the part, in the order in which they are drawn.
+    of_units : int
+        Test units of the task.
     n_passages, of_passages : int
         The same of what is searched; 0 where nothing is.
     """
 
     tables: Mapping[str, pa.Table]
-    n_units: int
+    units: Sequence[str]
     of_units: int
     n_passages: int = 0
     of_passages: int = 0
+
+    @property
+    def n_units(self) -> int:
+        """Number of test units of the part."""
+        return len(self.units)
 
 
 def draw_test_rows(
@@ -75,11 +84,10 @@ def draw_test_rows(
     if has_split:
         split = rows["split"].to_pylist() if "split" in rows.column_names else []
         if not any(split):
-            return UnitSample(tables, rows.num_rows, rows.num_rows)
+            return UnitSample(tables, rows[unit].to_pylist(), rows.num_rows)
         is_test = [part == _TEST for part in split]
-    kept = choose_first(rows, unit, is_test, share, content)
-    drawn = rows.filter(pa.array([not tested or chosen for tested, chosen in zip(is_test, kept, strict=True)]))
-    return UnitSample({**tables, table: drawn}, sum(kept), sum(is_test))
+    first = choose_first(rows, unit, is_test, share, content)
+    return UnitSample({**tables, table: leave_out(rows, unit, is_test, first)}, first, sum(is_test))
 
 
 def choose_first(
@@ -88,15 +96,17 @@ def choose_first(
     among: Sequence[bool],
     share: float,
     content: Sequence[str],
-) -> list[bool]:
-    """Choose the rows that come first in an order drawn by hash: one flag for each row of the table.
+) -> list[str]:
+    """Choose the rows that come first in an order drawn by hash: their names, in that order.
+
+    Rows of equal content have places of their own: next to each other they would be no random order.
 
     Parameters
     ----------
     table : Table
         The rows.
     unit : str
-        Column with the name of a row, for the order of rows with equal content.
+        Column with the name of a row, which decides between rows of equal content.
     among : sequence of bool
         The rows to choose from.
     share : float
@@ -106,14 +116,20 @@ def choose_first(
     """
     names = table[unit].to_pylist()
     contents = list(zip(*(table[column].to_pylist() for column in content), strict=True))
-    ranked = sorted(
-        (hash_text("test sample " + "\x1f".join(map(str, contents[row]))), names[row], row)
-        for row, is_wanted in enumerate(among)
-        if is_wanted
-    )
-    n_chosen = min(max(ceil(share * len(ranked) - 1e-9), FEWEST_UNITS), len(ranked))
-    chosen = {row for _, _, row in ranked[:n_chosen]}
-    return [row in chosen for row in range(table.num_rows)]
+    rows = sorted((row for row, is_wanted in enumerate(among) if is_wanted), key=names.__getitem__)
+    times: Counter[tuple[Any, ...]] = Counter()
+    places = {}
+    for row in rows:
+        times[contents[row]] += 1
+        places[row] = hash_text("test sample " + "\x1f".join(map(str, (times[contents[row]], *contents[row]))))
+    n_chosen = min(max(ceil(share * len(rows) - 1e-9), FEWEST_UNITS), len(rows))
+    return [str(names[row]) for row in sorted(rows, key=places.__getitem__)[:n_chosen]]
+
+
+def leave_out(table: pa.Table, unit: str, among: Sequence[bool], chosen: Sequence[str]) -> pa.Table:
+    """Leave out those rows of some that were not chosen."""
+    is_other = pa.array([not each for each in among], pa.bool_())
+    return table.filter(pc.or_(is_other, pc.is_in(table[unit], pa.array(chosen, pa.string()))))
 
 
 draw_examples = partial(draw_test_rows, table="examples", unit="example_id", content=("text",))
@@ -143,12 +159,12 @@ def draw_queries(tables: Mapping[str, pa.Table], share: float, passage_share: fl
     is_test = [part in (None, _TEST) for part in split]
     is_scored = [tested and name in answered for tested, name in zip(is_test, ids, strict=True)]
     chosen = choose_first(queries, "query_id", is_scored, share, ("text",))
-    kept = queries.filter(pa.array([not tested or first for tested, first in zip(is_test, chosen, strict=True)]))
+    kept = leave_out(queries, "query_id", is_test, chosen)
     is_answer = pc.is_in(
         passages["passage_id"], answers.filter(pc.is_in(answers["query_id"], kept["query_id"]))["passage_id"]
     )
     others = choose_first(passages, "passage_id", [True] * passages.num_rows, passage_share, ("text",))
-    searched = passages.filter(pc.or_(is_answer, pa.array(others, pa.bool_())))
+    searched = passages.filter(pc.or_(is_answer, pc.is_in(passages["passage_id"], pa.array(others, pa.string()))))
     pairs = {
         name: tables[name].filter(
             pc.and_(
@@ -161,7 +177,7 @@ def draw_queries(tables: Mapping[str, pa.Table], share: float, passage_share: fl
     }
     return UnitSample(
         {**tables, "queries": kept, "passages": searched, **pairs},
-        sum(chosen),
+        chosen,
         sum(is_scored),
         searched.num_rows,
         passages.num_rows,

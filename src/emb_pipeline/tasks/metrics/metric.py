@@ -25,6 +25,9 @@ class Metric:
         Its direction.
     of_units : bool
         Whether each unit has it by itself; without, single units are compared by the first metric of their kind.
+    is_mean : bool
+        Whether it is the mean of what units score, each within the metric's range: a part of them then says how far the
+        whole can be. No ratio of sums, no correlation.
     is_estimate : bool
         Whether it has intervals alone, and is shown by a section of its own: nothing is claimed of its differences.
     """
@@ -34,6 +37,7 @@ class Metric:
     percent: bool = True
     higher_is_better: bool = True
     of_units: bool = True
+    is_mean: bool = True
     is_estimate: bool = False
 
     def covers(self, name: str) -> bool:
