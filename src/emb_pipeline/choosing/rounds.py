@@ -26,7 +26,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.choosing import DROPPED, REMAINS, ChoosingOptions, Outcome, Standing
 from emb_pipeline.experiment.facts import identify_cell
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.provenance.node_fingerprints import fingerprint_results
+from emb_pipeline.provenance.node_fingerprints import find_output, fingerprint_results
 from emb_pipeline.provenance.package_code import build_code_graph
 from emb_pipeline.provenance.raw_files import FileHashes
 from emb_pipeline.statistics.decision.options import DecisionOptions
@@ -117,7 +117,9 @@ def list_prepared(experiment: Experiment, pipeline: Pipeline) -> list[str]:
     """List what has to be there before the first round: examples, and what was trained."""
     nodes = find_cell_nodes(experiment, pipeline).values()
     taken = {name for node in nodes for name in list_arguments(node).values()}
-    return sorted(name for name in taken if not name.startswith("params:") and not name.endswith(ESTIMATE))
+    made = pipeline.all_outputs()
+    wanted = (name for name in taken if not name.startswith("params:") and not name.endswith(ESTIMATE))
+    return sorted({find_output(name, made) for name in wanted})
 
 
 @dataclass
