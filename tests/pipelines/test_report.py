@@ -12,6 +12,7 @@ import pytest
 
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.efficiency.latency import REQUEST_TIMES
+from emb_pipeline.experiment.choosing import ChoosingOptions
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.report import nodes
@@ -45,7 +46,9 @@ def test_the_leaderboard_has_a_row_for_each_metric_of_each_cell_with_its_facts(
     claims: tuple[pd.DataFrame, pd.DataFrame], facts: pa.Table, scores: dict[str, Any]
 ) -> None:
     times, failures = as_table(make_table([], REQUEST_TIMES)), FAILURES.empty_table()
-    board = nodes.make_leaderboard(REPORT, "tiny", facts, as_table(claims[0]), times, failures, **scores)
+    board = nodes.make_leaderboard(
+        REPORT, "tiny", facts, as_table(claims[0]), times, failures, as_table(nodes.list_rounds(ChoosingOptions())), **scores
+    )
     primary = board[board["primary"]].set_index("embedding")
     assert set(primary.index) == {"task.tfidf", "task.one_hot", "control.shuffled_tfidf"}
     assert primary["shuffled_labels"].to_dict()["control.shuffled_tfidf"] and set(board["use_case"]) == {"tiny"}

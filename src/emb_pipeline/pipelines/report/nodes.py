@@ -107,8 +107,8 @@ def make_leaderboard(
     )
 
 
-def list_rounds(choosing: ChoosingOptions) -> pd.DataFrame:
-    """List what the rounds of a budgeted run found; a plain run has none."""
+def list_rounds(choosing: ChoosingOptions, after: pa.Table | None = None) -> pd.DataFrame:
+    """List what the rounds of a budgeted run found; a plain run has none. ``after`` is what was timed last."""
     if choosing.outcome is None:
         return build_rounds_table([], {})
     of_run = choosing.outcome.model_dump()

@@ -106,7 +106,7 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             "failures",
             name="collect_failures",
         ),
-        node(nodes.list_rounds, "params:choosing", "rounds", name="list_rounds"),
+        node(nodes.list_rounds, ["params:choosing", "last_timed"], "rounds", name="list_rounds"),
         node(
             nodes.make_leaderboard,
             {
