@@ -12,6 +12,7 @@ from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.efficiency.latency import LatencyOptions
 from emb_pipeline.efficiency.matrix_options import MatrixOptions
 from emb_pipeline.efficiency.options import VectorSearchOptions
+from emb_pipeline.experiment.choosing import ChoosingOptions
 from emb_pipeline.experiment.fast import FastRun
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.experiment.parameters import MachineOptions, Parameters
@@ -26,6 +27,7 @@ from emb_pipeline.tasks.cutoffs.options import CutoffOptions
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "grid": Grid,
     "fast": FastRun,
+    "choosing": ChoosingOptions,
     "corpora": CorpusDefinition,
     "corpus_options": CorpusOptions,
     "task_definitions": TaskDefinition,

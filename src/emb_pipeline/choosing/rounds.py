@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kedro.runner import AbstractRunner
 from emb_pipeline.choosing.budget import Budget
 from emb_pipeline.choosing.cells import RoundCell, build_round, list_arguments, read_scores
 from emb_pipeline.choosing.clock import Clock
+from emb_pipeline.choosing.passages import can_search_a_part
 from emb_pipeline.choosing.services import ESTIMATE, estimate_service, find_estimates, read_known_usd, read_usd
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.choosing import DROPPED, REMAINS, ChoosingOptions, Outcome, Standing
@@ -32,6 +33,7 @@ from emb_pipeline.provenance.raw_files import FileHashes
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.embedding_facts import CONTROL
 from emb_pipeline.statistics.intervals.metric_ranges import find_range
+from emb_pipeline.statistics.sequential.joint import find_joint_standings
 from emb_pipeline.statistics.sequential.standings import EarlyRules, find_standings
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.unit_sample import UnitSample
@@ -122,6 +124,20 @@ def list_prepared(experiment: Experiment, pipeline: Pipeline) -> list[str]:
     return sorted({find_output(name, made) for name in wanted})
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Scores of a round on one task; ``rivals``: those that others may be dropped against."""
+
+    task: str
+    drawn: UnitSample
+    values: Mapping[str, np.ndarray]
+    rules: EarlyRules
+    rivals: frozenset[str]
+    seconds: Mapping[str, float]
+    share: float
+    passage_shares: Mapping[str, float]
+
+
 @dataclass
 class Rounds:
     """The rounds of one use case under one budget."""
@@ -143,6 +159,8 @@ class Rounds:
         self._estimates = find_estimates(self._nodes, case.pipeline)
         self._n_first = {task: sum(of == task for _, of in self._nodes) for task in self._tasks}
         self._alive = {task: [name for name, of in self._nodes if of == task] for task in self._tasks}
+        self._on_all_passages: set[tuple[str, str]] = set()
+        self._drawn: dict[tuple[str, float, float], UnitSample] = {}
 
     def run(self) -> Outcome:
         """Run rounds until all that remains can be evaluated whole, or the budget does not allow another one."""
@@ -156,8 +174,9 @@ class Rounds:
             cells = self._list_cells(share)
             known = self._estimate_services(share)
             self._require_money(known)
-            self._evaluate(number, cells, known)
-            last = self._judge(number, cells)
+            self.say(f"Round {number}: {len(cells)} evaluations{self._write_there(cells)}")
+            self._evaluate(cells, known)
+            last = self._judge(number, self._search_all_for_the_best(cells))
             self.standings += last
             next_share = min(share * self._options.growth, 1.0)
             is_last = all(len(names) < 2 for names in self._alive.values()) or next_share >= 1
@@ -174,6 +193,7 @@ class Rounds:
             spent_usd=self.clock.spent_usd,
             full_seconds=self._estimate_full(),
             full_usd=self._full_usd,
+            whole_tasks=tuple(sorted({task for _, task in self._nodes} - set(self._tasks))),
             standings=tuple(self.standings),
         )
 
@@ -190,12 +210,19 @@ class Rounds:
         return str(named or kind.primary_metric)
 
     def _list_cells(self, share: float) -> list[RoundCell]:
-        passages = share if self._options.passages == "sample" else 1.0
         return [
-            RoundCell(name, task, self._share_of(task, share), passages, self._fingerprints[name, task])
+            RoundCell(
+                name, task, self._share_of(task, share), self._passage_share_of(name, task, share), self._fingerprints[name, task]
+            )
             for task in self._tasks
             for name in self._alive[task]
         ]
+
+    def _passage_share_of(self, name: str, task: str, share: float) -> float:
+        """Find the share of the passages that an embedding searches in a round."""
+        is_part = self._options.passages == "sample" and self._draw(task, 1.0, 1.0).of_passages > 0
+        cell = self.use_case.experiment.cell_named(name)
+        return share if is_part and can_search_a_part(cell) and (name, task) not in self._on_all_passages else 1.0
 
     def _share_of(self, task: str, share: float) -> float:
         """Find the share of a task that is scored: all of one without an official split."""
@@ -203,9 +230,12 @@ class Rounds:
         return share if drawn.n_units < drawn.of_units else 1.0
 
     def _draw(self, task: str, share: float, passage_share: float) -> UnitSample:
-        drawn = KINDS[self.use_case.experiment.tasks[task]].draw_unit_sample(self._tables[task], share, passage_share)
-        assert drawn is not None
-        return drawn
+        key = task, share, passage_share
+        if key not in self._drawn:
+            drawn = KINDS[self.use_case.experiment.tasks[task]].draw_unit_sample(self._tables[task], share, passage_share)
+            assert drawn is not None
+            self._drawn[key] = drawn
+        return self._drawn[key]
 
     def _estimate_services(self, share: float, *, is_whole: bool = False) -> dict[str, Any]:
         """Estimate what each service asks for the part of the test units; for all tasks of the run where that is whole."""
@@ -264,40 +294,71 @@ class Rounds:
         passages = share if self._options.passages == "sample" else 1.0
         return self._draw(task, self._share_of(task, share), passages)
 
-    def _evaluate(self, number: int, cells: Sequence[RoundCell], known: Mapping[str, Any]) -> None:
+    def _write_there(self, cells: Sequence[RoundCell]) -> str:
+        n_there = sum(cell.find_file(self.use_case.folder).exists() for cell in cells)
+        return f", {n_there} of them there already" if n_there else ""
+
+    def _evaluate(self, cells: Sequence[RoundCell], known: Mapping[str, Any]) -> None:
         pipeline, catalog = build_round(cells, self._nodes, self.use_case.catalog, self.use_case.folder, known)
-        done = f", {len(cells) - len(pipeline.nodes)} of them there already" if len(pipeline.nodes) < len(cells) else ""
-        self.say(f"Round {number}: {len(cells)} evaluations{done}")
         if pipeline.nodes:
             with _say_less():
                 self.use_case.runner().run(pipeline, catalog)
 
+    def _search_all_for_the_best(self, cells: Sequence[RoundCell]) -> list[RoundCell]:
+        """Score the best of each search on all passages, where the budget allows it: others are held against that.
+
+        Passages that are added can only lower the score of those that searched a part. So what is far behind the score of
+        another on all passages, though it searched a part, is behind it among all, too.
+        """
+        found = list(cells)
+        for task in dict.fromkeys(cell.task for cell in cells):
+            tables = {cell: read_scores(cell, self.use_case.folder) for cell in found if cell.task == task}
+            scored = {cell: table for cell, table in tables.items() if not isinstance(table, Failed)}
+            best = max(scored, key=lambda cell: float(np.mean(scored[cell]["value"].to_numpy())), default=None)
+            if best is None or best.passage_share >= 1:
+                continue
+            whole = replace(best, passage_share=1.0)
+            known = self._estimate_cell(whole)
+            if self._is_affordable(scored[best]["seconds"][0].as_py() / best.passage_share, known):
+                self.say(f"{task}: {best.embedding} is the best so far, and searches all passages")
+                self._evaluate([whole], known)
+                self._on_all_passages.add((best.embedding, task))
+                found[found.index(best)] = whole
+        return found
+
+    def _estimate_cell(self, cell: RoundCell) -> dict[str, Any]:
+        """Estimate what services ask for one cell."""
+        drawn = {cell.task: self._draw(cell.task, cell.share, cell.passage_share).tables}
+        taken = set(list_arguments(self._nodes[cell.embedding, cell.task]).values())
+        return {
+            name: estimate_service(node, self.use_case.catalog, drawn) for name, node in self._estimates.items() if name in taken
+        }
+
+    def _is_affordable(self, seconds: float, known: Mapping[str, Any]) -> bool:
+        left = self._left()
+        has_time = left is None or seconds <= left
+        return has_time and (
+            self.budget.usd is None or sum(self._price(known).values()) <= self.budget.usd - self.clock.spent_usd
+        )
+
     def _judge(self, number: int, cells: Sequence[RoundCell]) -> list[Standing]:
+        parts = [part for task in self._tasks if (part := self._read(task, cells)) is not None]
+        contenders = self._find_joint_contenders(parts)
         found: list[Standing] = []
-        for task in self._tasks:
-            of_task = [cell for cell in cells if cell.task == task]
-            if not of_task:
-                continue
-            drawn = self._draw(task, of_task[0].share, of_task[0].passage_share)
-            tables = {cell.embedding: read_scores(cell, self.use_case.folder) for cell in of_task}
-            scored = {name: table for name, table in tables.items() if not isinstance(table, Failed)}
-            self._alive[task] = list(scored)  # what failed fails again at the end, and is shown there
-            if not scored:
-                continue
-            values = {name: _align(table, drawn.units) for name, table in scored.items()}
-            rivals: list[str] | None = [] if self.use_case.find_reason_to_keep(task) else None
-            for name, standing in find_standings(values, self._choose_rules(task, drawn), rivals).items():
-                is_dropped = standing.is_dropped and name not in self._options.keep
+        for part in parts:
+            for name, standing in find_standings(part.values, part.rules, part.rivals).items():
+                drawn = self._draw(part.task, part.share, part.passage_shares[name])
+                is_dropped = standing.is_dropped and name not in self._options.keep and name not in contenders
                 if is_dropped:
-                    self._alive[task].remove(name)
+                    self._alive[part.task].remove(name)
                 found.append(
                     Standing(
                         round=number,
-                        task=task,
-                        kind=self.use_case.experiment.tasks[task],
+                        task=part.task,
+                        kind=self.use_case.experiment.tasks[part.task],
                         **identify_cell(self.use_case.experiment.cell_named(name)),
                         state=DROPPED if is_dropped else REMAINS,
-                        metric=self._find_metric(task),
+                        metric=self._find_metric(part.task),
                         n=drawn.n_units,
                         of=drawn.of_units,
                         passages=drawn.n_passages,
@@ -306,18 +367,51 @@ class Rounds:
                         low=standing.low,
                         high=standing.high,
                         best=standing.best,
-                        best_value=float(values[standing.best].mean()),
+                        best_value=float(part.values[standing.best].mean()),
                         behind=standing.behind,
                         allowed=standing.allowed,
-                        seconds=scored[name]["seconds"][0].as_py(),
-                        share=of_task[0].share,
-                        passage_share=of_task[0].passage_share,
+                        seconds=part.seconds[name],
+                        share=part.share,
+                        passage_share=part.passage_shares[name],
                     )
                 )
         return found
 
+    def _read(self, task: str, cells: Sequence[RoundCell]) -> _Part | None:
+        """Read what a round scored on a task; None where nothing was."""
+        of_task = [cell for cell in cells if cell.task == task]
+        if not of_task:
+            return None
+        share = of_task[0].share
+        drawn = self._draw(task, share, 1.0)
+        tables = {cell.embedding: read_scores(cell, self.use_case.folder) for cell in of_task}
+        scored = {name: table for name, table in tables.items() if not isinstance(table, Failed)}
+        self._alive[task] = list(scored)  # what failed fails again at the end, and is shown there
+        if not scored:
+            return None
+        values = {name: _align(table, drawn.units) for name, table in scored.items()}
+        seconds = {name: table["seconds"][0].as_py() for name, table in scored.items()}
+        shares = {cell.embedding: cell.passage_share for cell in of_task}
+        is_kept = bool(self.use_case.find_reason_to_keep(task))
+        rivals = frozenset(name for name in scored if shares[name] >= 1 and not is_kept)
+        return _Part(task, drawn, values, self._choose_rules(task, drawn), rivals, seconds, share, shares)
+
+    def _find_joint_contenders(self, parts: Sequence[_Part]) -> set[str]:
+        """Find the embeddings that may be chosen for all tasks together: they stay on each task."""
+        weights = self.use_case.decision.weights or {part.task: 1.0 for part in parts}
+        standings = find_joint_standings(
+            {part.task: part.values for part in parts},
+            {part.task: part.rules for part in parts},
+            weights,
+            frozenset.intersection(*(part.rivals for part in parts)) if parts else (),
+        )
+        return {name for name, standing in standings.items() if not standing.is_dropped}
+
     def _choose_rules(self, task: str, drawn: UnitSample) -> EarlyRules:
-        """Choose margin and level of a task. With a part of the passages, each round is of another search."""
+        """Choose margin and level of a task. With a part of the passages, each round is of another search.
+
+        With several tasks there is one choice more: that for all of them.
+        """
         is_searched = drawn.of_passages > 0 and self._options.passages == "sample"
         n_rounds = math.ceil(math.log(1 / self._options.first, self._options.growth) - 1e-9) + 1 if is_searched else 1
         lowest, highest = find_range(self._find_metric(task))
@@ -325,7 +419,7 @@ class Rounds:
             n_total=drawn.of_units,
             n_embeddings=self._n_first[task],
             margin=self.use_case.find_margin(task),
-            level=self._options.level / len(self._tasks) / n_rounds,
+            level=self._options.level / (len(self._tasks) + (len(self._tasks) > 1)) / n_rounds,
             lowest=lowest,
             highest=highest,
         )
@@ -335,13 +429,22 @@ class Rounds:
 
     def _estimate(self, last: Sequence[Standing], share: float) -> float:
         """Estimate the seconds of a round of what remains on a share of the units, from those of the last one."""
-        seconds = [each.seconds * max(share / each.share, 1.0) for each in last if each.embedding in self._alive[each.task]]
+        seconds = [
+            each.seconds * max(_scale(each, share), 1.0) for each in last if each.embedding in self._alive[each.task]
+        ]
         return sum(seconds) / min(self.use_case.n_workers, max(len(seconds), 1))
 
     def _estimate_full(self) -> float:
         newest = {(each.embedding, each.task): each for each in self.standings}
-        seconds = [each.seconds / each.share for each in newest.values()]
+        seconds = [each.seconds * _scale(each, 1.0) for each in newest.values()]
         return sum(seconds) / min(self.use_case.n_workers, max(len(seconds), 1))
+
+
+def _scale(standing: Standing, share: float) -> float:
+    """Find how many times as much there is to do for a share of the task: a search encodes passages above all."""
+    if not standing.of_passages:
+        return share / standing.share
+    return share / standing.passage_share if standing.passage_share < 1 else 1.0
 
 
 def fingerprint_cells(use_case: UseCase) -> dict[tuple[str, str], str]:

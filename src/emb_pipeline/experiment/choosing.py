@@ -17,49 +17,33 @@ REMAINS: State = "remains"
 
 
 class Standing(Strict):
-    """One embedding on one task after one round.
+    """One embedding on one task after one round."""
 
-    Attributes
-    ----------
-    n, of : int
-        Test units that were scored, and those of the task.
-    passages, of_passages : int
-        The same of what was searched; 0 where nothing is.
-    value, low, high : float
-        Mean score of the units, and its interval, which holds at all rounds at once.
-    best, best_value : str and float
-        The embedding that it was held against, and its score.
-    behind, allowed : float
-        How much worse than that one it is at least, below 0 where it may be better; and how much it may be.
-    seconds : float
-        What its evaluation took in this round.
-    """
-
-    round: int = Field(ge=1)
-    task: str
-    kind: str
-    embedding: str
-    origin: str
-    method: str
-    dim: int | None = None
-    tuned: bool = False
-    seed: int = 0
-    state: State
-    metric: str
-    n: int
-    of: int
-    passages: int = 0
-    of_passages: int = 0
-    value: float
-    low: float | None = None
-    high: float | None = None
-    best: str | None = None
-    best_value: float | None = None
-    behind: float | None = None
-    allowed: float | None = None
-    seconds: float = 0.0
-    share: float = 1.0
-    passage_share: float = 1.0
+    round: int = Field(ge=1, description="its number")
+    task: str = Field(description="name of the task")
+    kind: str = Field(description="its kind")
+    embedding: str = Field(description="<origin>.<embedding>")
+    origin: str = Field(description="its origin")
+    method: str = Field(description="its method")
+    dim: int | None = Field(default=None, description="its dimensions")
+    tuned: bool = Field(default=False, description="whether it was fine-tuned")
+    seed: int = Field(default=0, description="its seed")
+    state: State = Field(description="dropped, or remains")
+    metric: str = Field(description="primary metric of the task")
+    n: int = Field(description="test units that were scored")
+    of: int = Field(description="test units of the task")
+    passages: int = Field(default=0, description="passages that were searched; 0 where nothing is")
+    of_passages: int = Field(default=0, description="passages of the task")
+    value: float = Field(description="mean score of the units")
+    low: float | None = Field(default=None, description="lower end of its interval, which holds at all rounds at once")
+    high: float | None = Field(default=None, description="upper end")
+    best: str | None = Field(default=None, description="the embedding that it was held against")
+    best_value: float | None = Field(default=None, description="the score of that one")
+    behind: float | None = Field(default=None, description="how much worse than that one it is at least")
+    allowed: float | None = Field(default=None, description="what that has to exceed for it to be dropped")
+    seconds: float = Field(default=0.0, description="time of its evaluation in the round")
+    share: float = Field(default=1.0, description="share of the test units")
+    passage_share: float = Field(default=1.0, description="share of the passages")
 
 
 class Outcome(Strict):
@@ -68,12 +52,13 @@ class Outcome(Strict):
     is_decided: bool = Field(description="whether all that remains is evaluated on all test units")
     reason: str = Field(default="", description="why not, where it is not")
     budget: str = Field(description="as it was given")
-    level: float
-    spent_seconds: float = 0.0
-    spent_usd: float = 0.0
+    level: float = Field(description="error level of all that was dropped")
+    spent_seconds: float = Field(default=0.0, description="time until the last round")
+    spent_usd: float = Field(default=0.0, description="what services asked for until then")
     full_seconds: float | None = Field(default=None, description="estimate for all embeddings on all test units")
-    full_usd: float | None = None
-    standings: tuple[Standing, ...] = ()
+    full_usd: float | None = Field(default=None, description="the same of what services would ask for")
+    whole_tasks: tuple[str, ...] = Field(default=(), description="tasks that are in no round: evaluated whole at the end")
+    standings: tuple[Standing, ...] = Field(default=(), description="of each round")
 
 
 class ChoosingOptions(Strict):
@@ -88,7 +73,8 @@ class ChoosingOptions(Strict):
     first: float = Field(default=1 / 16, gt=0, le=1, description="share of the test units of the first round")
     growth: float = Field(default=4.0, gt=1, le=100, description="by how much the share grows from round to round")
     passages: Literal["sample", "all"] = Field(
-        default="sample", description="sample: the share holds for the passages of a search, too; all: search all of them"
+        default="sample",
+        description="sample: embeddings search a part of the passages, and the best so far all; all: each searches all",
     )
     keep: tuple[str, ...] = Field(default=(), description="<origin>.<embedding>: those that are never dropped")
     outcome: Outcome | None = Field(default=None, description="what the rounds found; --budget fills it in")
@@ -122,12 +108,13 @@ def keep_candidates(
         Those that stay in any case, and what the rounds found.
     """
     known = {f"{origin}.{key}": cell for origin, members in cells.items() for key, cell in members.items()}
-    gone = list_gone(options.outcome)
-    wanted = [
-        name
-        for name, cell in known.items()
-        if name in options.keep or (not cell.get("changed_text") and (cell.get("repeats") or name) not in gone)
-    ]
+    gone, whole = list_gone(options.outcome), set(options.outcome.whole_tasks if options.outcome else ())
+
+    def is_wanted(name: str, cell: Mapping[str, Any]) -> bool:
+        on_whole = bool(whole & set(cell.get("evaluate_on") or whole))
+        return not cell.get("changed_text") and (on_whole or (cell.get("repeats") or name) not in gone)
+
+    wanted = [name for name, cell in known.items() if name in options.keep or is_wanted(name, cell)]
     kept: set[str] = set()
     while wanted:
         name = wanted.pop()
@@ -153,7 +140,11 @@ def sample_tests(tasks: Mapping[str, dict[str, Any]], outcome: Outcome | None) -
     """Take the part of each task that the last round scored, where the budget did not allow for all of it."""
     if outcome is None or outcome.is_decided:
         return dict(tasks)
-    last = {each.task: each for each in outcome.standings}
+    last: dict[str, Standing] = {}
+    for each in outcome.standings:
+        before = last.get(each.task)
+        if before is None or (each.round, -each.passage_share) > (before.round, -before.passage_share):
+            last[each.task] = each
     return {
         name: {**task, "test_share": last[name].share, "passage_share": last[name].passage_share} if name in last else task
         for name, task in tasks.items()

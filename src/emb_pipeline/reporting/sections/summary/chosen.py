@@ -66,13 +66,20 @@ def _show_task(task: str, rounds: pd.DataFrame) -> dict[str, Any]:
 
 
 def _describe_round(number: Any, of_round: pd.DataFrame, kind: str) -> str:
-    first = of_round.iloc[0]
-    searched = f", {first['passages']:,} of {first['of_passages']:,} passages" if first["of_passages"] else ""
-    n_dropped = int((of_round["state"] == DROPPED).sum())
-    return (
-        f"Round {number}: {len(of_round)} embeddings on {first['n']:,} of {first['of']:,} {name_units(kind)}{searched}; "
-        f"{n_dropped} dropped."
-    )
+    first, n_dropped = of_round.iloc[0], int((of_round["state"] == DROPPED).sum())
+    scored = f"{len(of_round)} embeddings on {first['n']:,} of {first['of']:,} {name_units(kind)}"
+    return f"Round {number}: {scored}{_describe_search(of_round)}; {n_dropped} dropped."
+
+
+def _describe_search(of_round: pd.DataFrame) -> str:
+    """Say how many passages were searched, and by how many embeddings all of them."""
+    of, is_all = int(of_round["of_passages"].max()), of_round["passages"] == of_round["of_passages"]
+    if not of:
+        return ""
+    if is_all.all():
+        return f", among all {of:,} passages"
+    part = f", among {of_round.loc[~is_all, 'passages'].iloc[0]:,} of {of:,} passages"
+    return f"{part}, {is_all.sum()} of them among all" if is_all.any() else part
 
 
 def _show_row(row: Mapping[Any, Any], metric: str) -> dict[str, Any]:
