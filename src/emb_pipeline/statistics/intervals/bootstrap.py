@@ -81,7 +81,7 @@ def bootstrap_means(
     """
     scores = np.asarray(scores, dtype=np.float64)
     codes, n_groups = group_codes(groups, len(scores))
-    center = np.average(scores, axis=0, weights=weights)
+    center = average_units(scores, weights)
     deviating = scores - center if weights is None else (scores - center) * weights[:, None]
     sums = sum_groups(deviating, codes, n_groups).astype(np.float32)
     sizes = np.bincount(codes, weights, minlength=n_groups).astype(np.float32)
@@ -137,6 +137,11 @@ def compute_percentile_interval(value: float, resampled: np.ndarray, level: floa
     return Interval(float(value), float(low), float(high))
 
 
+def average_units(scores: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Average the units of each system; of no system, too, which `numpy.average` divides by zero for."""
+    return scores.mean(axis=0) if weights is None else np.asarray((weights[:, None] * scores).sum(axis=0) / weights.sum())
+
+
 def compute_mean_intervals(
     scores: np.ndarray,
     *,
@@ -148,7 +153,7 @@ def compute_mean_intervals(
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> list[Interval]:
     """Mean and interval of each system, inside its metric's bounds (`PseudoValues` know theirs); see `bootstrap_means`."""
-    means = np.average(np.asarray(scores, dtype=np.float64), axis=0, weights=weights)
+    means = average_units(np.asarray(scores, dtype=np.float64), weights)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, weights=weights)
     if isinstance(scores, PseudoValues):
         bounds = scores.bounds
