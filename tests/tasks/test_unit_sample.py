@@ -1,6 +1,8 @@
 """A part of the test units is drawn by hash; a larger part contains a smaller one, and what is learned from stays whole."""
 
+import numpy as np
 import pyarrow as pa
+from sklearn.metrics import ndcg_score
 
 from emb_pipeline.tasks.examples.unit_sample import FEWEST_UNITS, draw_examples, draw_pairs, draw_queries
 from emb_pipeline.tasks.registry import KINDS
@@ -67,3 +69,21 @@ def test_passages_that_answer_a_kept_query_stay_with_the_first_of_the_others() -
 def test_each_kind_with_scores_of_single_units_can_be_drawn_from() -> None:
     drawn = {name for name, kind in KINDS.items() if kind.draw_tests}
     assert drawn == set(KINDS) - {"clustering", "recommendation"}
+
+
+def test_passages_that_are_added_never_raise_the_score_of_a_query() -> None:
+    rng = np.random.default_rng(0)
+    names = {"query_id": [f"q{n}" for n in range(60)], "passage_id": [f"p{n}" for n in range(800)]}
+    queries, passages = (pa.table({key: ids, "text": [f"text of {name}" for name in ids]}) for key, ids in names.items())
+    relevant = [(f"q{n}", f"p{place}", 1.0 + place % 2) for n in range(60) for place in rng.choice(800, 3, replace=False)]
+    qrels = pa.table(dict(zip(("query_id", "passage_id", "relevance"), map(list, zip(*relevant, strict=True)), strict=True)))
+    similarity, grades = rng.normal(size=(60, 800)), np.zeros((60, 800))
+    for query, passage, grade in relevant:
+        grades[int(query[1:]), int(passage[1:])] = grade
+        similarity[int(query[1:]), int(passage[1:])] += 1.5
+    part = draw_queries({"queries": queries, "passages": passages, "qrels": qrels}, 1.0, 1 / 8)
+    columns = sorted(int(name[1:]) for name in ids(part.tables["passages"]))
+    assert 100 <= len(columns) < 400
+    score = lambda row, places: ndcg_score(grades[[row]][:, places], similarity[[row]][:, places], k=10)  # noqa: E731
+    differences = np.array([score(row, columns) - score(row, list(range(800))) for row in range(60)])
+    assert differences.min() >= 0 and differences.mean() > 0.05

@@ -212,7 +212,11 @@ class Rounds:
     def _list_cells(self, share: float) -> list[RoundCell]:
         return [
             RoundCell(
-                name, task, self._share_of(task, share), self._passage_share_of(name, task, share), self._fingerprints[name, task]
+                name,
+                task,
+                self._share_of(task, share),
+                self._passage_share_of(name, task, share),
+                self._fingerprints[name, task],
             )
             for task in self._tasks
             for name in self._alive[task]
@@ -331,7 +335,9 @@ class Rounds:
         drawn = {cell.task: self._draw(cell.task, cell.share, cell.passage_share).tables}
         taken = set(list_arguments(self._nodes[cell.embedding, cell.task]).values())
         return {
-            name: estimate_service(node, self.use_case.catalog, drawn) for name, node in self._estimates.items() if name in taken
+            name: estimate_service(node, self.use_case.catalog, drawn)
+            for name, node in self._estimates.items()
+            if name in taken
         }
 
     def _is_affordable(self, seconds: float, known: Mapping[str, Any]) -> bool:
@@ -429,9 +435,7 @@ class Rounds:
 
     def _estimate(self, last: Sequence[Standing], share: float) -> float:
         """Estimate the seconds of a round of what remains on a share of the units, from those of the last one."""
-        seconds = [
-            each.seconds * max(_scale(each, share), 1.0) for each in last if each.embedding in self._alive[each.task]
-        ]
+        seconds = [each.seconds * max(_scale(each, share), 1.0) for each in last if each.embedding in self._alive[each.task]]
         return sum(seconds) / min(self.use_case.n_workers, max(len(seconds), 1))
 
     def _estimate_full(self) -> float:

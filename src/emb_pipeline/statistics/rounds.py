@@ -50,7 +50,9 @@ def list_dropped_cells(rounds: pd.DataFrame, units: Mapping[str, str]) -> pd.Dat
 
 def _write_reasons(dropped: pd.DataFrame, units: Mapping[str, str]) -> Iterable[str]:
     for row in dropped.to_dict("records"):
-        part = f" among {row['passages']:,} of {row['of_passages']:,} passages" if row["passages"] < row["of_passages"] else ""
+        part = (
+            f" among {row['passages']:,} of {row['of_passages']:,} passages" if row["passages"] < row["of_passages"] else ""
+        )
         yield (
             f"dropped after {row['n']:,} of {row['of']:,} {units[row['kind']]}: {row['value']:.3f}{part} against "
             f"{row['best_value']:.3f} of {row['best']}{' among all' if part else ''}, at least {row['behind']:.3f} worse"
