@@ -59,23 +59,25 @@ def follow(page: str, root: Path) -> None:
 
 
 def _type(line: str, root: Path) -> None:
-    """Run a line that a reader types."""
-    command, *arguments = shlex.split(line)
+    """Run a line that a reader types; a comment may say with which exit code it ends."""
+    typed, _, comment = line.partition("  # exit code ")
+    command, *arguments = shlex.split(typed)
+    code = int(comment[:1] or 0)
     if command == "kedro":
-        _run_python(["-m", "kedro", *arguments], root)
+        _run_python(["-m", "kedro", *arguments], root, code)
     elif command == "emb-pipeline":
-        _run_python(["-m", "emb_pipeline", *arguments], root)
+        _run_python(["-m", "emb_pipeline", *arguments], root, code)
     elif command == "python":
-        _run_python(arguments, root)
+        _run_python(arguments, root, code)
     else:
         subprocess.run(["bash", "-euc", line], cwd=root, check=True)
 
 
-def _run_python(arguments: list[str], root: Path) -> None:
+def _run_python(arguments: list[str], root: Path, exit_code: int = 0) -> None:
     code = root if (root / "src" / "emb_pipeline").exists() else PROJECT
     with contextlib.chdir(root):
         done = run_in_fork(arguments, {**os.environ, "PYTHONPATH": str(code / "src")})
-    assert done.returncode == 0, f"{arguments[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert done.returncode == exit_code, f"{arguments[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 def keep_one_corpus(project: Path) -> None:
@@ -277,6 +279,10 @@ def test_documents_are_searched_by_following_the_page(project: Path) -> None:
     assert "**Embedding gate passes**" in (project / "handbook_gate.md").read_text(encoding="utf-8")
     swap = (project / "handbook_swap.html").read_text(encoding="utf-8")
     assert "on 62 queries" in swap and "what is deployed has no vectors of texts" in swap
+    assert "differ" in (project / "handbook_drift.md").read_text(encoding="utf-8")
+    rounds = pq.read_table(max((project / "data/08_reporting/handbook/rounds.parquet").glob("*/*.parquet"))).to_pandas()
+    assert set(rounds["task"]) == {"asked", "by_title"} and rounds["is_decided"].all()
+    assert (rounds["passages"] == rounds["of_passages"]).all()  # all are fitted on the passages
 
 
 @pytest.mark.slow
