@@ -63,8 +63,8 @@ def write_drift_report(drift: Drift) -> str:
 def _describe_outcome(found: TaskDrift, drift: Drift) -> str:
     if found.new is None:
         return (
-            f"there are too few texts to say. {FEWEST_TEXTS} of each side are needed that are not nearly the same, and there "
-            f"are {write_count(found.n_tested)} test texts, and {write_count(len(drift.new.texts))} such new ones."
+            f"there are too few texts to say. {FEWEST_TEXTS} of each side are needed that are not nearly the same, and "
+            f"there are {write_count(found.n_tested)} test texts, and {write_count(len(drift.new.texts))} such new ones."
         )
     area = f"(AUROC {_write_area(found.new.by_words.area)})"
     if found.outcome == "similar":
