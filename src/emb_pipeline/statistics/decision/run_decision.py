@@ -85,7 +85,7 @@ def decide_tasks(
     together = join_tasks(parts, weights)
     if together is not None:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        of_all = _choose_joint_rules(rules, together, run, {task: lacks[task] for task in lacks if weights.get(task, 0) > 0})
+        of_all = _choose_joint_rules(rules, together, run, lacks, weights)
         chosen.append(decide(together, worst.values, of_all, worst.why_unknown))
     if not chosen:
         nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
@@ -127,7 +127,7 @@ def decide_under_budgets(
     together = join_tasks(parts, weights)
     if together is not None and len(together.embeddings) <= MOST_IN_ALL_PAIRS:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
-        of_all = _choose_joint_rules(rules, together, run, {task: lacks[task] for task in lacks if weights.get(task, 0) > 0})
+        of_all = _choose_joint_rules(rules, together, run, lacks, weights)
         decided.append(decide_budget_states(together, worst.values, of_all, limited, worst.why_unknown))
     return pd.concat([make_table([], BUDGET_CHOICES), *decided], ignore_index=True)
 
@@ -138,11 +138,13 @@ def _choose_rules(rules: Rules, part: Scored, run: RunScores, lacks: Mapping[str
     return replace(rules, level=level, lacks=lacks[part.task])
 
 
-def _choose_joint_rules(rules: Rules, together: Scored, run: RunScores, lacks: Mapping[str, Mapping[str, str]]) -> Rules:
-    """Choose the rules of the decision for all tasks: those of the task on which most were compared."""
-    n_compared = max((run.n_compared.get(task, 0) for task in lacks), default=0)
-    level = find_level(rules.level, len(together.embeddings), n_compared)
-    return replace(rules, level=level, lacks=join_lacks(lacks))
+def _choose_joint_rules(
+    rules: Rules, together: Scored, run: RunScores, lacks: Mapping[str, Mapping[str, str]], weights: Mapping[str, float]
+) -> Rules:
+    """Choose the rules of the decision for all tasks that count: those of the task on which most were compared."""
+    counted = {task: lacks[task] for task in lacks if weights.get(task, 0) > 0}
+    n_compared = max((run.n_compared.get(task, 0) for task in counted), default=0)
+    return replace(rules, level=find_level(rules.level, len(together.embeddings), n_compared), lacks=join_lacks(counted))
 
 
 def find_sufficient_sizes(
