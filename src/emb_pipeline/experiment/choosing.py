@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from emb_pipeline.experiment.fast import keep_with_bases, name_cells
 from emb_pipeline.experiment.schema import Strict
 
 State = Literal["dropped", "remains"]
@@ -107,26 +108,14 @@ def keep_candidates(
     options : ChoosingOptions
         Those that stay in any case, and what the rounds found.
     """
-    known = {f"{origin}.{key}": cell for origin, members in cells.items() for key, cell in members.items()}
+    known = name_cells(cells)
     gone, whole = list_gone(options.outcome), set(options.outcome.whole_tasks if options.outcome else ())
 
     def is_wanted(name: str, cell: Mapping[str, Any]) -> bool:
         on_whole = bool(whole & set(cell.get("evaluate_on") or whole))
         return not cell.get("changed_text") and (on_whole or (cell.get("repeats") or name) not in gone)
 
-    wanted = [name for name, cell in known.items() if name in options.keep or is_wanted(name, cell)]
-    kept: set[str] = set()
-    while wanted:
-        name = wanted.pop()
-        if name in known and name not in kept:
-            kept.add(name)
-            cell = known[name]
-            wanted += [each for each in (*(cell.get("bases") or ()), cell.get("starts_from")) if each]
-    return {
-        origin: members
-        for origin, group in cells.items()
-        if (members := {key: cell for key, cell in group.items() if f"{origin}.{key}" in kept})
-    }
+    return keep_with_bases(cells, [name for name, cell in known.items() if name in options.keep or is_wanted(name, cell)])
 
 
 def list_gone(outcome: Outcome | None) -> set[str]:

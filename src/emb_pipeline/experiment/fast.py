@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -37,7 +37,7 @@ def keep_first(cells: Mapping[str, Mapping[str, dict[str, Any]]], fast: FastRun)
     GridError
         None is named, or one that is not in the grid.
     """
-    known = {f"{origin}.{key}": cell for origin, members in cells.items() for key, cell in members.items()}
+    known = name_cells(cells)
     if not fast.embeddings:
         raise GridError(
             "fast.embeddings", "a fast run compares nothing", f"name some of the grid: {', '.join([*known][:4])}, …"
@@ -45,8 +45,17 @@ def keep_first(cells: Mapping[str, Mapping[str, dict[str, Any]]], fast: FastRun)
     for name in fast.embeddings:
         if name not in known:
             raise GridError("fast.embeddings", f"{name!r} is no embedding of the grid", suggest(name, known))
-    kept: set[str] = set()
-    wanted = list(fast.embeddings)
+    return keep_with_bases(cells, fast.embeddings)
+
+
+def name_cells(cells: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Name each embedding of ``{origin: {key: cell}}`` as ``<origin>.<key>``."""
+    return {f"{origin}.{key}": cell for origin, members in cells.items() for key, cell in members.items()}
+
+
+def keep_with_bases(cells: Mapping[str, Mapping[str, dict[str, Any]]], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Keep some embeddings of ``{origin: {key: cell}}``, and those that they are made from or repeat."""
+    known, kept, wanted = name_cells(cells), set[str](), list(names)
     while wanted:
         name = wanted.pop()
         if name in known and name not in kept:
