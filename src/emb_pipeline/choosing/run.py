@@ -11,7 +11,8 @@ from typing import Any
 
 from emb_pipeline.choosing.budget import Budget
 from emb_pipeline.choosing.clock import Clock
-from emb_pipeline.choosing.rounds import Rounds, UseCase, list_prepared, name_question
+from emb_pipeline.choosing.rounds import Rounds
+from emb_pipeline.choosing.use_case import UseCase, fingerprint_cells, list_prepared, name_question
 from emb_pipeline.config.active import build_active_experiment, load_active_parameters
 from emb_pipeline.embeddings.remote.account import read_gone_usd
 from emb_pipeline.experiment.choosing import DROPPED, Outcome
@@ -37,13 +38,14 @@ def run_under_budget(budget: Budget, options: Mapping[str, Any], run: Run, say: 
     """
     with _open(options) as case:
         encodings = Path(case.parameters["folders"]["encodings"])
-        clock = Clock(case.folder / "spent.json", name_question(case), lambda: read_gone_usd(encodings))
+        fingerprints = fingerprint_cells(case)
+        clock = Clock(case.folder / "spent.json", name_question(fingerprints), lambda: read_gone_usd(encodings))
         wanted = list_prepared(case.experiment, case.pipeline)
     with clock.run():
         say("Before the first round: examples, and what is trained")
         run(**{**options, "to_outputs": wanted})
         with _open(options) as case:
-            outcome = Rounds(case, budget, clock, say).run()
+            outcome = Rounds(case, budget, clock, say, fingerprints).run()
     say(describe_outcome(outcome))
     given = options["params"] or {}
     forget_pipelines()
